@@ -1,0 +1,165 @@
+//! The command line: parsed into plain values, nothing resolved yet.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
+
+/// Share files without a server, and see through the network that does it.
+#[derive(Debug, Parser)]
+#[command(
+    name = "peerglass",
+    version,
+    max_term_width = 110,
+    after_help = "Start with `peerglass demo`. To share a file: `peerglass share FILE` on one machine, then the `peerglass get …` that it prints on another.\n\n\
+                  Exit codes: 0 done; 1 failed; 2 the command line or an input file is wrong; 3 not found; 130 interrupted."
+)]
+pub(crate) struct Cli {
+    /// Print results as JSON, one object a line, for scripts
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Watch it work: five real nodes share a real file, then 1,000 simulated peers run the same code
+    #[command(after_help = "Leaves records and summaries of both worlds in ./peerglass-demo/ and ends by itself within a minute.")]
+    Demo(DemoArgs),
+    /// Share files or directories until Ctrl-C
+    #[command(
+        after_help = "The files stay where they are: nothing is copied, and if one changes it is no longer served. Prints a CID, a ticket (CID, peer id and \
+                      addresses, good for somebody elsewhere) and the exact command for the other side."
+    )]
+    Share(ShareArgs),
+    /// Fetch what somebody shares, by CID or ticket
+    #[command(
+        after_help = "Every block is verified against the CID. The output appears under its final name only when it is whole; until then it grows as NAME.part. \
+                      Run the same command again to resume after an interruption."
+    )]
+    Get(GetArgs),
+    /// Run a node: serve what was shared before and keep its records alive, until told to stop
+    Node(NodeCommandArgs),
+    /// Run a scenario in the simulator
+    #[command(
+        after_help = "The same scenario, seed and version give byte-identical results. Scenarios with lessons are in labs/; docs/scenarios.md explains every key.\n\n\
+                      Example: peerglass sim labs/first-look.toml --peers 200 --out run/"
+    )]
+    Sim(SimArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// The file to share; without it one is made of the program and its source tree
+    pub(crate) file: Option<PathBuf>,
+    /// Where records and summaries go
+    #[arg(long, default_value = "peerglass-demo", value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// How many peers are simulated
+    #[arg(long, default_value_t = 1000, value_parser = value_parser!(u32).range(1..))]
+    pub(crate) peers: u32,
+}
+
+/// What every command that runs a node takes.
+#[derive(Debug, Args)]
+pub(crate) struct NodeArgs {
+    /// Address to listen on, as a multiaddr; may be given several times. Default: all interfaces, TCP and QUIC, ports that the system picks
+    #[arg(long, value_name = "MULTIADDR")]
+    pub(crate) listen: Vec<String>,
+    /// Peer to join through, as a multiaddr that ends in /p2p/PEERID; may be given several times
+    #[arg(long, value_name = "MULTIADDR")]
+    pub(crate) bootstrap: Vec<String>,
+    /// Where the identity key, the block store and the list of shares are kept. Default: the platform's data directory
+    #[arg(long, value_name = "DIR", env = "PEERGLASS_DATA_DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Which network to be part of
+    #[arg(long, value_enum, default_value_t = Network::Lan)]
+    pub(crate) network: Network,
+    /// Write a record of everything that happens to this file, as JSON Lines
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Network {
+    /// Peers on the same LAN find each other by mDNS
+    Lan,
+    /// Your own peers: name at least one with --bootstrap
+    Private,
+    /// The public IPFS network (Amino DHT)
+    Ipfs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Hash {
+    /// BLAKE3: fast on every processor
+    Blake3,
+    /// SHA2-256: for networks whose peers know nothing else
+    Sha256,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShareArgs {
+    /// Files or directories
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// How blocks are hashed. Default: blake3, on --network ipfs sha256
+    #[arg(long, value_enum)]
+    pub(crate) hash: Option<Hash>,
+    /// Include files whose names begin with a dot
+    #[arg(long)]
+    pub(crate) hidden: bool,
+    #[command(flatten)]
+    pub(crate) node: NodeArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GetArgs {
+    /// What to fetch: a CID (bafy…, Qm…) or a ticket (pg1…)
+    #[arg(value_name = "CID|TICKET")]
+    pub(crate) what: String,
+    /// Where to put it: a name that is not taken. Default: the CID, in the current directory
+    #[arg(short, long, value_name = "PATH")]
+    pub(crate) out: Option<PathBuf>,
+    /// Replace OUT if it exists
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+    /// Give up when nothing has arrived for so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = value_parser!(u64).range(1..))]
+    pub(crate) patience: u64,
+    #[command(flatten)]
+    pub(crate) node: NodeArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NodeCommandArgs {
+    #[command(flatten)]
+    pub(crate) node: NodeArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimArgs {
+    /// The scenario file
+    #[arg(value_name = "SCENARIO.toml")]
+    pub(crate) scenario: PathBuf,
+    /// The seed of all dice, instead of the scenario's
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// The number of peers, instead of the scenario's. Publishers and fetchers shrink in proportion when there are too few
+    #[arg(long, value_parser = value_parser!(u32).range(1..))]
+    pub(crate) peers: Option<u32>,
+    /// Write summary and records there
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// How much is recorded: with contents of messages and steps of algorithms, or only what was sent, received and lost
+    #[arg(long, value_enum, default_value_t = Contents::Full)]
+    pub(crate) capture: Contents,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Contents {
+    /// Everything: about 250 bytes a record, 700 MB for labs/first-look.toml
+    Full,
+    /// No contents and no steps: about 110 bytes a record
+    Summary,
+}

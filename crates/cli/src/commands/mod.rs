@@ -1,0 +1,7 @@
+//! The commands, one file each: resolve the arguments, call the library, print.
+
+pub(crate) mod demo;
+pub(crate) mod get;
+pub(crate) mod node;
+pub(crate) mod share;
+pub(crate) mod sim;

@@ -1,0 +1,33 @@
+//! What is shared in a scenario: real files and directories, or so many bytes that do not exist; either way only sizes and links go into the simulator.
+
+use std::path::PathBuf;
+
+use peerglass_store::{Dag, ImportError, ImportOptions, Shape};
+use thiserror::Error;
+
+use crate::scenario::{ContentSpec, Scenario};
+use crate::units::Size;
+
+/// Why a content cannot be shared.
+#[derive(Debug, Error)]
+#[error("the content `{name}` of {} cannot be read: {source}", scenario.display())]
+pub struct ContentError {
+    /// Its name.
+    pub name: String,
+    /// The scenario file.
+    pub scenario: PathBuf,
+    /// Why.
+    pub source: ImportError,
+}
+
+/// The DAG of a scenario's content. Generated contents differ from each other by their number.
+pub(crate) fn load(scenario: &Scenario, number: usize, content: &ContentSpec) -> Result<Dag, ContentError> {
+    match &content.path {
+        Some(path) => Dag::of_path(&scenario.resolve(path), &ImportOptions::default()).map_err(|source| ContentError {
+            name: content.name.clone(),
+            scenario: scenario.file.clone(),
+            source,
+        }),
+        None => Ok(Dag::synthetic(number as u64, content.size.unwrap_or(Size(0)).0, Shape::default())),
+    }
+}

@@ -1,0 +1,34 @@
+//! Scenario files, workloads and reports: the simulator run on the real stack.
+//!
+//! ```text
+//!   labs/*.toml ──▶ Scenario ──▶ Plan: who does what, when ──▶ Simulation<Stack, LabHost> ──▶ records
+//!                   (checked)    (a function of the seed)          │
+//!                                                                  └──▶ Summary, as text and as JSON
+//! ```
+//!
+//! `sim` knows no protocol and `stack` knows no simulator; they meet here.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`scenario`], [`units`] | what a person writes |
+//! | [`plan`] | the cast and the times |
+//! | [`content`] | what is shared: real files, as sizes and links |
+//! | [`host`] | the local application of a simulated peer |
+//! | [`run`], [`summary`] | carrying it out, and what came of it |
+//! | [`suite`], [`suite_sim`] | the conformance suite, and the simulator's way of running it |
+
+mod bend;
+mod check;
+pub mod content;
+pub mod host;
+pub mod plan;
+pub mod run;
+pub mod scenario;
+pub mod suite;
+pub mod suite_sim;
+pub mod summary;
+pub mod units;
+
+pub use run::{Run, RunError};
+pub use scenario::{Scenario, ScenarioError};
+pub use summary::Summary;

@@ -1,0 +1,295 @@
+//! What came of a run, in numbers: for people as text, for programs as JSON.
+//!
+//! Everything here is a function of version, scenario and seed; how long the computer took is not, and does not stand here.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use peerglass_core::{Peer, Time};
+use peerglass_trace::{DropCause, Recorder, Totals};
+use serde::Serialize;
+
+use crate::host::{Answer, Catalogue, LabHost};
+use crate::plan::{Asked, Lookup, Plan};
+use crate::run::LabSimulation;
+use crate::scenario::Scenario;
+use crate::units::Size;
+
+/// What came of a run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    /// The scenario's title.
+    pub title: String,
+    /// The seed of all dice.
+    pub seed: u64,
+    /// How long it ran, in virtual seconds.
+    pub seconds: f64,
+    /// Peers that came in.
+    pub peers: usize,
+    /// Peers that died.
+    pub died: usize,
+    /// Contacts in the routing tables of the living, on average.
+    pub mean_contacts: f64,
+    /// What was shared and fetched.
+    pub contents: Vec<ContentSummary>,
+    /// Lookups of random keys; none if there were none.
+    pub lookups: Option<LookupSummary>,
+    /// Messages by name.
+    pub messages: BTreeMap<String, MessageSummary>,
+    /// Lost messages, by cause.
+    pub dropped: BTreeMap<String, u64>,
+}
+
+/// What came of one content.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ContentSummary {
+    /// Its name.
+    pub name: String,
+    /// Its root.
+    pub cid: String,
+    /// Bytes of its files.
+    pub bytes: u64,
+    /// Its blocks.
+    pub blocks: usize,
+    /// Peers that shared it.
+    pub publishers: usize,
+    /// Peers that each publisher told of it, on average.
+    pub mean_replicas: f64,
+    /// Peers that were to fetch it.
+    pub fetchers: usize,
+    /// Of those: have it whole.
+    pub whole: usize,
+    /// Of those: died before they had it.
+    pub died: usize,
+    /// Of those: gave up.
+    pub failed: usize,
+    /// How long the whole ones took, in seconds.
+    pub seconds: Option<Quantiles>,
+}
+
+/// What came of the lookups of random keys.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LookupSummary {
+    /// How many ended.
+    pub ended: usize,
+    /// How many were asked of peers that were dead or died meanwhile.
+    pub died: usize,
+    /// The share of lookups that found the peer which really was closest, among the living at the end.
+    pub exact: f64,
+    /// The length of the path of answers that led to the closest peer.
+    pub hops: Quantiles,
+    /// Requests for one lookup.
+    pub requests: Quantiles,
+    /// How long one took, in seconds.
+    pub seconds: Quantiles,
+}
+
+/// A distribution in five numbers. Quantiles are nearest-rank.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Quantiles {
+    /// The mean.
+    pub mean: f64,
+    /// Half are below.
+    pub p50: f64,
+    /// Nine of ten are below.
+    pub p90: f64,
+    /// 99 of 100 are below.
+    pub p99: f64,
+    /// The largest.
+    pub max: f64,
+}
+
+/// Messages of one name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct MessageSummary {
+    /// Sent.
+    pub sent: u64,
+    /// Arrived.
+    pub delivered: u64,
+    /// Bytes sent, as the codec would write them.
+    pub bytes: u64,
+}
+
+impl Quantiles {
+    /// Of these numbers; `None` of none.
+    #[must_use]
+    pub fn of(mut values: Vec<f64>) -> Option<Self> {
+        values.sort_by(f64::total_cmp);
+        let rank = |q: f64| values.get(((q * values.len() as f64).ceil() as usize).saturating_sub(1)).copied();
+        Some(Self { mean: mean(&values)?, p50: rank(0.5)?, p90: rank(0.9)?, p99: rank(0.99)?, max: *values.last()? })
+    }
+}
+
+fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+impl Summary {
+    pub(crate) fn of<R: Recorder>(scenario: &Scenario, plan: &Plan, catalogue: &Catalogue, simulation: &LabSimulation<R>) -> Self {
+        let contacts: Vec<f64> = simulation.living().map(|(_, stack)| stack.kad().contacts() as f64).collect();
+        Self {
+            title: scenario.title.clone(),
+            seed: simulation.seed(),
+            seconds: simulation.now().as_secs_f64(),
+            peers: plan.joins.len(),
+            died: plan.joins.len() - contacts.len(),
+            mean_contacts: mean(&contacts).unwrap_or(0.0),
+            contents: (0..scenario.content.len()).filter_map(|n| content(n, scenario, plan, catalogue, simulation)).collect(),
+            lookups: lookups(plan, simulation),
+            messages: messages(simulation.totals()),
+            dropped: dropped(simulation.totals()),
+        }
+    }
+}
+
+/// Messages by name.
+#[must_use]
+pub fn messages(totals: &Totals) -> BTreeMap<String, MessageSummary> {
+    let summary = |m: peerglass_trace::MessageTotal| MessageSummary { sent: m.sent, delivered: m.delivered, bytes: m.bytes_sent };
+    totals.messages().into_iter().map(|(name, total)| (name.to_owned(), summary(total))).collect()
+}
+
+fn dropped(totals: &Totals) -> BTreeMap<String, u64> {
+    totals.drop_causes().filter(|(_, count)| *count > 0).map(|(cause, count): (DropCause, u64)| (cause.name().to_owned(), count)).collect()
+}
+
+fn content<R: Recorder>(n: usize, scenario: &Scenario, plan: &Plan, catalogue: &Catalogue, simulation: &LabSimulation<R>) -> Option<ContentSummary> {
+    let dag = catalogue.content(n)?;
+    let publishers: Vec<Peer> = plan.publishers.iter().filter(|(content, _)| *content == n).map(|(_, peer)| *peer).collect();
+    let replicas: Vec<f64> = publishers.iter().filter_map(|peer| shared(simulation.host(*peer)?, n)).collect();
+    let mut summary = ContentSummary {
+        name: scenario.content[n].name.clone(),
+        cid: dag.root().to_string(),
+        bytes: dag.bytes(),
+        blocks: dag.len(),
+        publishers: publishers.len(),
+        mean_replicas: mean(&replicas).unwrap_or(0.0),
+        fetchers: 0,
+        whole: 0,
+        died: 0,
+        failed: 0,
+        seconds: None,
+    };
+    let mut seconds = Vec::new();
+    for (_, peer, began) in plan.fetchers.iter().filter(|(content, ..)| *content == n) {
+        summary.fetchers += 1;
+        match simulation.host(*peer).and_then(|host| fetched(host, n)) {
+            Some((at, true)) => {
+                summary.whole += 1;
+                seconds.push(at.since(*began).as_secs_f64());
+            }
+            Some((_, false)) => summary.failed += 1,
+            None if simulation.alive(*peer) => summary.failed += 1,
+            None => summary.died += 1,
+        }
+    }
+    summary.seconds = Quantiles::of(seconds);
+    Some(summary)
+}
+
+fn shared(host: &LabHost, n: usize) -> Option<f64> {
+    host.answers().iter().find_map(|asked| match &asked.answer {
+        Answer::Shared { replicas } if asked.tag == Asked::Share(n as u32).tag() => Some(*replicas as f64),
+        _ => None,
+    })
+}
+
+/// When the fetch of content `n` ended, and whether well.
+fn fetched(host: &LabHost, n: usize) -> Option<(Time, bool)> {
+    host.answers().iter().find(|asked| asked.tag == Asked::Fetch(n as u32).tag()).map(|asked| (asked.at, matches!(asked.answer, Answer::Fetched(_))))
+}
+
+fn lookups<R: Recorder>(plan: &Plan, simulation: &LabSimulation<R>) -> Option<LookupSummary> {
+    let (mut hops, mut requests, mut seconds, mut exact) = (Vec::new(), Vec::new(), Vec::new(), 0.0);
+    for lookup in &plan.lookups {
+        let Some(asked) = simulation.host(lookup.peer).and_then(|host| host.answers().iter().find(|asked| asked.tag == lookup.tag)) else { continue };
+        let Answer::Nodes { hops: path, requests: cost, closest } = &asked.answer else { continue };
+        hops.push(f64::from(*path));
+        requests.push(f64::from(*cost));
+        seconds.push(asked.at.since(lookup.at).as_secs_f64());
+        exact += f64::from(u8::from(is_exact(lookup, closest, simulation)));
+    }
+    let ended = hops.len();
+    Some(LookupSummary {
+        ended,
+        died: plan.lookups.len() - ended,
+        exact: exact / ended as f64,
+        hops: Quantiles::of(hops)?,
+        requests: Quantiles::of(requests)?,
+        seconds: Quantiles::of(seconds)?,
+    })
+}
+
+/// Whether the first living peer that a lookup found is the closest of all the living but the one that looked.
+fn is_exact<R: Recorder>(lookup: &Lookup, closest: &[Peer], simulation: &LabSimulation<R>) -> bool {
+    let found = closest.iter().copied().find(|peer| simulation.alive(*peer));
+    let truly = simulation.living().map(|(peer, _)| peer).filter(|peer| *peer != lookup.peer).min_by_key(|peer| simulation.key(*peer) ^ lookup.key);
+    found == truly
+}
+
+/// Seconds for people.
+pub(crate) fn seconds(value: f64) -> String {
+    format!("{:.2?}", Duration::from_secs_f64(value.max(0.0)))
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.title)?;
+        writeln!(f, "  seed {}, {} of virtual time", self.seed, seconds(self.seconds))?;
+        writeln!(f, "  peers      {} came in, {} died; {:.0} contacts in a routing table on average", self.peers, self.died, self.mean_contacts)?;
+        for content in &self.contents {
+            content.fmt(f)?;
+        }
+        if let Some(lookups) = &self.lookups {
+            lookups.fmt(f)?;
+        }
+        writeln!(f, "  messages   {:<22} {:>10} {:>10} {:>12}", "", "sent", "delivered", "bytes sent")?;
+        for (name, total) in &self.messages {
+            writeln!(f, "             {name:<22} {:>10} {:>10} {:>12}", total.sent, total.delivered, Size(total.bytes))?;
+        }
+        let dropped: Vec<String> = self.dropped.iter().map(|(cause, count)| format!("{count} {cause}")).collect();
+        writeln!(f, "  dropped    {}", if dropped.is_empty() { "none".to_owned() } else { dropped.join(", ") })
+    }
+}
+
+impl fmt::Display for ContentSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "  content    {}: {} in {} blocks, {}", self.name, Size(self.bytes), self.blocks, self.cid)?;
+        writeln!(f, "             {} publishers, each told {:.1} peers", self.publishers, self.mean_replicas)?;
+        write!(f, "  fetches    {} of {} whole, {} died, {} gave up", self.whole, self.fetchers, self.died, self.failed)?;
+        match &self.seconds {
+            Some(s) => writeln!(f, "; took {} (median), {} (90 %), {} at most", seconds(s.p50), seconds(s.p90), seconds(s.max)),
+            None => writeln!(f),
+        }
+    }
+}
+
+impl fmt::Display for LookupSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "  lookups    {} ended, {} died with their peers; hops {:.2} on average, {} at most; {:.1} requests; {} (median); {:.1} % found the closest peer",
+            self.ended,
+            self.died,
+            self.hops.mean,
+            self.hops.max,
+            self.requests.mean,
+            seconds(self.seconds.p50),
+            self.exact * 100.0
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_nearest_rank() {
+        let q = Quantiles::of((1..=100).map(f64::from).rev().collect()).unwrap();
+        assert_eq!((q.mean, q.p50, q.p90, q.p99, q.max), (50.5, 50.0, 90.0, 99.0, 100.0));
+        assert_eq!(Quantiles::of(vec![7.0]).map(|q| (q.p50, q.max)), Some((7.0, 7.0)));
+        assert_eq!(Quantiles::of(Vec::new()), None);
+    }
+}

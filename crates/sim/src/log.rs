@@ -1,0 +1,52 @@
+//! [`Log`]: numbers records and hands them to the recorder, and builds none when nobody wants them.
+
+use peerglass_core::{Describe, Peer, Time};
+use peerglass_trace::{Capture, Described, Record, Recorder, What};
+
+/// A record's number plus one, so that zero can stand for none: pending events carry their cause in eight bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cause(u64);
+
+impl Cause {
+    pub(crate) const NONE: Cause = Cause(0);
+}
+
+#[derive(Debug)]
+pub(crate) struct Log<R> {
+    pub(crate) recorder: R,
+    capture: Capture,
+    /// The number of the next record.
+    next: u64,
+}
+
+impl<R: Recorder> Log<R> {
+    pub(crate) fn new(recorder: R) -> Self {
+        Self { capture: recorder.wants(), recorder, next: 0 }
+    }
+
+    pub(crate) fn records(&self) -> u64 {
+        self.next
+    }
+
+    /// Whether steps and contents are wanted.
+    pub(crate) fn full(&self) -> bool {
+        self.capture == Capture::Full
+    }
+
+    /// Records what `what` builds; builds nothing when recording is off. Gives the cause for what follows.
+    #[inline]
+    pub(crate) fn note(&mut self, time: Time, peer: Peer, cause: Cause, what: impl FnOnce(bool) -> What) -> Cause {
+        if self.capture == Capture::Off {
+            return Cause::NONE;
+        }
+        let what = what(self.full());
+        self.recorder.record(Record { seq: self.next, time, peer, cause: cause.0.checked_sub(1), what });
+        self.next += 1;
+        Cause(self.next)
+    }
+}
+
+/// `thing` with its contents, or its name alone.
+pub(crate) fn describe(thing: &impl Describe, full: bool) -> Described {
+    if full { Described::of(thing) } else { Described::name_of(thing) }
+}

@@ -1,0 +1,64 @@
+//! What crosses the network between two peers, and what comes back to one peer from its clock.
+
+use peerglass_core::{Describe, Fields};
+use peerglass_kad as kad;
+use peerglass_transfer as transfer;
+
+/// A message of any of the stack's protocols.
+#[derive(Clone, Debug)]
+pub enum Message {
+    /// Of Kademlia.
+    Kad(kad::Message),
+    /// Of block exchange.
+    Transfer(transfer::Message),
+}
+
+impl Describe for Message {
+    fn name(&self) -> &'static str {
+        match self {
+            Message::Kad(message) => message.name(),
+            Message::Transfer(message) => message.name(),
+        }
+    }
+
+    fn fields(&self, fields: &mut Fields) {
+        match self {
+            Message::Kad(message) => message.fields(fields),
+            Message::Transfer(message) => message.fields(fields),
+        }
+    }
+}
+
+/// How many bytes `message` takes on the wire, with its frame and, for block exchange, the blocks themselves: what the simulator charges a link.
+#[must_use]
+pub fn wire_len(message: &Message) -> u64 {
+    match message {
+        Message::Kad(message) => kad::wire::wire_len(message) as u64,
+        Message::Transfer(message) => transfer::wire::wire_len(message) as u64,
+    }
+}
+
+/// A timer of any of the stack's protocols.
+#[derive(Clone, Copy, Debug)]
+pub enum Timer {
+    /// Of Kademlia.
+    Kad(kad::Timer),
+    /// Of block exchange.
+    Transfer(transfer::Timer),
+}
+
+impl Describe for Timer {
+    fn name(&self) -> &'static str {
+        match self {
+            Timer::Kad(timer) => timer.name(),
+            Timer::Transfer(timer) => timer.name(),
+        }
+    }
+
+    fn fields(&self, fields: &mut Fields) {
+        match self {
+            Timer::Kad(timer) => timer.fields(fields),
+            Timer::Transfer(timer) => timer.fields(fields),
+        }
+    }
+}

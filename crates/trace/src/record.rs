@@ -1,0 +1,300 @@
+//! [`Record`]: one thing that happened to one peer.
+//!
+//! Records are numbered from 0 in the order in which a driver made them; their times never go back. A record names its *cause*, the earlier record
+//! that led to it:
+//!
+//! | record | its cause |
+//! |---|---|
+//! | sent, event, step | the input that the peer was handling |
+//! | timer | the input during which the timer was set |
+//! | received, dropped | the sent record of the same message, at the sender |
+//! | unreachable | the dropped record |
+//! | command | the event that the application answered, none when it came from outside |
+//! | up, fault | none |
+//! | down | the input that crashed the peer, none when the crash came from outside |
+//!
+//! So each sent record has exactly one fate: a received record, a dropped record, or none yet, while the message is under way.
+
+use std::borrow::Cow;
+
+use peerglass_core::describe::Step;
+use peerglass_core::{Describe, Fields, Operation, Peer, Time};
+
+/// One thing that happened to one peer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// Its number in the run, from 0.
+    pub seq: u64,
+    /// When, in nanoseconds since the run's epoch (see [`RunHeader`](crate::RunHeader)).
+    pub time: Time,
+    /// Whose record it is. A dropped message's record is its sender's.
+    pub peer: Peer,
+    /// The number of the record that led to this one.
+    pub cause: Option<u64>,
+    /// What happened.
+    pub what: What,
+}
+
+/// A message, command, event or timer as its [`Describe`] told it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Described {
+    /// Its name in the field's words.
+    pub name: &'static str,
+    /// What it holds. Empty unless [`Capture::Full`](crate::Capture::Full) was wanted.
+    pub fields: Fields,
+}
+
+impl Described {
+    /// The name alone.
+    #[must_use]
+    pub fn name_of(thing: &impl Describe) -> Self {
+        Self { name: thing.name(), fields: Fields::new() }
+    }
+
+    /// The name and all fields.
+    #[must_use]
+    pub fn of(thing: &impl Describe) -> Self {
+        Self { name: thing.name(), fields: Fields::of(thing) }
+    }
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum What {
+    /// The peer came up.
+    Up,
+    /// The peer went down.
+    Down {
+        /// Why: `crash`, `leave`, or the message of a panic.
+        why: Cow<'static, str>,
+    },
+    /// The local application asked for something.
+    Command(Described),
+    /// The local application was told something.
+    Event(Described),
+    /// A timer fired.
+    Timer(Described),
+    /// A message left the protocol.
+    Sent {
+        /// For whom.
+        to: Peer,
+        /// What.
+        message: Described,
+        /// Its size on the wire.
+        bytes: u64,
+    },
+    /// A message reached the protocol.
+    Received {
+        /// From whom.
+        from: Peer,
+        /// What. Its fields may be empty: they stand in the sent record, its cause.
+        message: Described,
+        /// Its size on the wire.
+        bytes: u64,
+    },
+    /// A message was lost on its way.
+    Dropped {
+        /// For whom it was.
+        to: Peer,
+        /// Its name.
+        message: &'static str,
+        /// Its size on the wire.
+        bytes: u64,
+        /// Why.
+        why: DropCause,
+    },
+    /// The driver told the protocol that a peer cannot be reached.
+    Unreachable {
+        /// Which.
+        peer: Peer,
+    },
+    /// A connection came up.
+    LinkUp {
+        /// To whom.
+        peer: Peer,
+        /// Over what: transport, address, direction.
+        detail: Cow<'static, str>,
+    },
+    /// A connection went away.
+    LinkDown {
+        /// To whom.
+        peer: Peer,
+        /// Why.
+        detail: Cow<'static, str>,
+    },
+    /// An algorithm took a step.
+    Step {
+        /// Of which operation.
+        operation: Operation,
+        /// What it did.
+        step: Step,
+    },
+    /// A fault took effect.
+    Fault {
+        /// Which kind.
+        name: &'static str,
+        /// Its parameters.
+        detail: Cow<'static, str>,
+    },
+}
+
+impl What {
+    /// How many kinds of records there are.
+    pub const KINDS: usize = 13;
+
+    /// The names of the kinds, in the order of [`What::index`].
+    pub const NAMES: [&'static str; Self::KINDS] =
+        ["up", "down", "command", "event", "timer", "sent", "received", "dropped", "unreachable", "link_up", "link_down", "step", "fault"];
+
+    /// The kind as a number below [`What::KINDS`].
+    #[must_use]
+    pub const fn index(&self) -> usize {
+        match self {
+            What::Up => 0,
+            What::Down { .. } => 1,
+            What::Command(_) => 2,
+            What::Event(_) => 3,
+            What::Timer(_) => 4,
+            What::Sent { .. } => 5,
+            What::Received { .. } => 6,
+            What::Dropped { .. } => 7,
+            What::Unreachable { .. } => 8,
+            What::LinkUp { .. } => 9,
+            What::LinkDown { .. } => 10,
+            What::Step { .. } => 11,
+            What::Fault { .. } => 12,
+        }
+    }
+
+    /// The kind's name: `sent`, `received`, `link_up`, …
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        Self::NAMES[self.index()]
+    }
+}
+
+/// Why a message did not arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DropCause {
+    /// The network lost it.
+    Loss,
+    /// The buffer of the sender's access link was full.
+    UplinkFull,
+    /// The buffer of the receiver's access link was full.
+    DownlinkFull,
+    /// The receiver was down when it arrived.
+    PeerDown,
+    /// No such peer ever existed.
+    NoSuchPeer,
+    /// It was longer than the transport takes.
+    TooLong,
+    /// A fault (a partition, a Byzantine peer) kept it back.
+    Fault,
+    /// No connection to the receiver could be made.
+    NotConnected,
+    /// The connection closed before the message was written.
+    Closed,
+    /// The queue of messages for this receiver was full.
+    QueueFull,
+}
+
+impl DropCause {
+    /// All causes, in the order of their numbers.
+    pub const ALL: [DropCause; 10] = [
+        DropCause::Loss,
+        DropCause::UplinkFull,
+        DropCause::DownlinkFull,
+        DropCause::PeerDown,
+        DropCause::NoSuchPeer,
+        DropCause::TooLong,
+        DropCause::Fault,
+        DropCause::NotConnected,
+        DropCause::Closed,
+        DropCause::QueueFull,
+    ];
+
+    /// The cause's name in records and reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            DropCause::Loss => "loss",
+            DropCause::UplinkFull => "uplink_full",
+            DropCause::DownlinkFull => "downlink_full",
+            DropCause::PeerDown => "peer_down",
+            DropCause::NoSuchPeer => "no_such_peer",
+            DropCause::TooLong => "too_long",
+            DropCause::Fault => "fault",
+            DropCause::NotConnected => "not_connected",
+            DropCause::Closed => "closed",
+            DropCause::QueueFull => "queue_full",
+        }
+    }
+}
+
+/// A record as the columns that every table shares. A column is `None` where it has no meaning.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// Its number.
+    pub seq: u64,
+    /// When.
+    pub time: Time,
+    /// Whose.
+    pub peer: Peer,
+    /// The record that led to it.
+    pub cause: Option<u64>,
+    /// What kind: one of [`What::NAMES`].
+    pub kind: &'static str,
+    /// The other peer: receiver, sender, or who is unreachable.
+    pub other: Option<Peer>,
+    /// The name of the message, command, event, timer, step or fault.
+    pub name: Option<&'static str>,
+    /// A message's size on the wire.
+    pub bytes: Option<u64>,
+    /// The reason or detail, free text.
+    pub why: Option<&'a str>,
+    /// The operation that a step belongs to.
+    pub operation: Option<Operation>,
+    /// Contents.
+    pub fields: Option<&'a Fields>,
+}
+
+impl Record {
+    /// The record as columns.
+    #[must_use]
+    pub fn view(&self) -> View<'_> {
+        let blank = View {
+            seq: self.seq,
+            time: self.time,
+            peer: self.peer,
+            cause: self.cause,
+            kind: self.what.kind(),
+            other: None,
+            name: None,
+            bytes: None,
+            why: None,
+            operation: None,
+            fields: None,
+        };
+        match &self.what {
+            What::Up => blank,
+            What::Down { why } => View { why: Some(why), ..blank },
+            What::Command(thing) | What::Event(thing) | What::Timer(thing) => blank.describing(thing),
+            What::Sent { to: other, message, bytes } | What::Received { from: other, message, bytes } => {
+                View { other: Some(*other), bytes: Some(*bytes), ..blank }.describing(message)
+            }
+            What::Dropped { to, message, bytes, why } => {
+                View { other: Some(*to), name: Some(message), bytes: Some(*bytes), why: Some(why.name()), ..blank }
+            }
+            What::Unreachable { peer } => View { other: Some(*peer), ..blank },
+            What::LinkUp { peer, detail } | What::LinkDown { peer, detail } => View { other: Some(*peer), why: Some(detail), ..blank },
+            What::Step { operation, step } => View { operation: Some(*operation), name: Some(step.name), fields: Some(&step.fields), ..blank },
+            What::Fault { name, detail } => View { name: Some(name), why: Some(detail), ..blank },
+        }
+    }
+}
+
+impl<'a> View<'a> {
+    fn describing(self, thing: &'a Described) -> Self {
+        View { name: Some(thing.name), fields: Some(&thing.fields), ..self }
+    }
+}

@@ -1,0 +1,183 @@
+//! [`Recorder`]: where records go, and the recorders that need no format.
+//!
+//! A driver asks [`Recorder::wants`] once, when the run starts, and builds only what is wanted: with [`Capture::Off`] no record is ever made.
+//! A recorder that fails (a full disk) keeps its first error, drops what follows, and says so through [`Recorder::error`] and [`Recorder::finish`];
+//! the run itself goes on or stops as its driver decides. Nothing is lost silently.
+
+use std::io;
+
+use crate::{Record, What};
+
+/// How much a recorder wants to know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Capture {
+    /// Nothing.
+    #[default]
+    Off,
+    /// Every record but steps, without contents.
+    Summary,
+    /// Everything.
+    Full,
+}
+
+/// Takes records, in the order of their numbers.
+pub trait Recorder {
+    /// How much to build. Asked once, when the run starts.
+    fn wants(&self) -> Capture;
+
+    /// Takes one record.
+    fn record(&mut self, record: Record);
+
+    /// The first error met, if any. Records after it were not kept.
+    fn error(&self) -> Option<&io::Error> {
+        None
+    }
+
+    /// Writes out what is still in memory. Returns the first error met, now or before; call it before the recorder is dropped.
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<R: Recorder + ?Sized> Recorder for Box<R> {
+    fn wants(&self) -> Capture {
+        (**self).wants()
+    }
+    fn record(&mut self, record: Record) {
+        (**self).record(record);
+    }
+    fn error(&self) -> Option<&io::Error> {
+        (**self).error()
+    }
+    fn finish(&mut self) -> io::Result<()> {
+        (**self).finish()
+    }
+}
+
+/// Records nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Off;
+
+impl Recorder for Off {
+    fn wants(&self) -> Capture {
+        Capture::Off
+    }
+    fn record(&mut self, _: Record) {}
+}
+
+/// Keeps everything in memory.
+impl Recorder for Vec<Record> {
+    fn wants(&self) -> Capture {
+        Capture::Full
+    }
+    fn record(&mut self, record: Record) {
+        self.push(record);
+    }
+}
+
+/// Gives every record to two recorders. A recorder that wants less than the other simply gets more than it asked for, except [`Capture::Off`].
+#[derive(Clone, Debug, Default)]
+pub struct Tee<A, B>(pub A, pub B);
+
+impl<A: Recorder, B: Recorder> Recorder for Tee<A, B> {
+    fn wants(&self) -> Capture {
+        self.0.wants().max(self.1.wants())
+    }
+
+    fn record(&mut self, record: Record) {
+        match (self.0.wants(), self.1.wants()) {
+            (Capture::Off, _) => self.1.record(record),
+            (_, Capture::Off) => self.0.record(record),
+            _ => {
+                self.0.record(record.clone());
+                self.1.record(record);
+            }
+        }
+    }
+
+    fn error(&self) -> Option<&io::Error> {
+        self.0.error().or_else(|| self.1.error())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        // Both are finished, whichever fails.
+        let first = self.0.finish();
+        first.and(self.1.finish())
+    }
+}
+
+/// Counts records by kind and keeps none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counting {
+    capture: Capture,
+    counts: [u64; What::KINDS],
+}
+
+impl Counting {
+    /// A counter that has the driver build as much as `capture` says.
+    #[must_use]
+    pub fn new(capture: Capture) -> Self {
+        Self { capture, counts: [0; What::KINDS] }
+    }
+
+    /// How many records of the kind called `kind` there were: `sent`, `received`, … 0 for a name that is no kind.
+    #[must_use]
+    pub fn count(&self, kind: &str) -> u64 {
+        What::NAMES.iter().position(|name| *name == kind).map_or(0, |i| self.counts[i])
+    }
+
+    /// How many records there were.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+}
+
+impl Recorder for Counting {
+    fn wants(&self) -> Capture {
+        self.capture
+    }
+    fn record(&mut self, record: Record) {
+        self.counts[record.what.index()] += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use peerglass_core::{Peer, Time};
+
+    fn up(seq: u64) -> Record {
+        Record { seq, time: Time::ZERO, peer: Peer(1), cause: None, what: What::Up }
+    }
+
+    struct Broken;
+    impl Recorder for Broken {
+        fn wants(&self) -> Capture {
+            Capture::Summary
+        }
+        fn record(&mut self, _: Record) {}
+        fn finish(&mut self) -> io::Result<()> {
+            Err(io::Error::other("full"))
+        }
+    }
+
+    #[test]
+    fn a_tee_wants_the_most_and_feeds_both_but_not_one_that_is_off() {
+        let mut tee = Tee(Vec::new(), Counting::new(Capture::Summary));
+        assert_eq!(tee.wants(), Capture::Full);
+        tee.record(up(0));
+        assert_eq!((tee.0.len(), tee.1.count("up"), tee.1.total()), (1, 1, 1));
+
+        let mut half = Tee(Counting::new(Capture::Off), Counting::new(Capture::Summary));
+        half.record(up(0));
+        assert_eq!((half.0.total(), half.1.total()), (0, 1));
+    }
+
+    #[test]
+    fn a_tee_reports_the_failure_of_either_side() {
+        assert!(Tee(Broken, Vec::new()).finish().is_err());
+        assert!(Tee(Vec::new(), Broken).finish().is_err());
+        assert!(Tee(Off, Off).finish().is_ok());
+    }
+}
