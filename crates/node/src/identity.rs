@@ -1,10 +1,10 @@
 //! Who this node is: an Ed25519 key that is made on first start and kept in `<data-dir>/identity.key`.
 //!
 //! The file holds libp2p's protobuf encoding of the private key (libp2p specification, peer-ids), so other software can read it. It is written to
-//! a temporary file of mode 0600 first and then linked under its final name, which fails if another process was faster: two nodes that start in
-//! one directory at the same moment agree on one key, and a crash never leaves half a key behind.
+//! a temporary file of mode 0600 first, whose name no other start shares, and then moved to its final name, which fails if another start was faster:
+//! two nodes that start in one directory at the same moment agree on one key, and a crash never leaves half a key behind.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -81,37 +81,21 @@ fn load(path: &Path) -> Result<Keypair, IdentityError> {
 }
 
 fn create(path: &Path) -> io::Result<()> {
+    let directory = path.parent().unwrap_or(Path::new("."));
     let key = Keypair::generate_ed25519();
     let bytes = key.to_protobuf_encoding().map_err(io::Error::other)?;
-    let temporary = path.with_extension(format!("key.{}.tmp", std::process::id()));
-    let written = write_private(&temporary, &bytes).and_then(|()| fs::hard_link(&temporary, path));
-    let removed = fs::remove_file(&temporary);
-    written?;
-    removed?;
-    sync_directory(path)
-}
-
-fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = match options.open(path) {
-        // Left behind by a crash of an earlier process with our number.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            fs::remove_file(path)?;
-            options.open(path)?
-        }
-        other => other?,
-    };
-    file.write_all(bytes)?;
-    file.sync_all()
+    // A name of its own each time, mode 0600: a name shared with another start would let one link what the other has only half written.
+    let mut temporary = tempfile::Builder::new().prefix(FILE).suffix(".tmp").tempfile_in(directory)?;
+    temporary.write_all(&bytes)?;
+    temporary.as_file().sync_all()?;
+    temporary.persist_noclobber(path).map_err(|failed| failed.error)?;
+    sync_directory(directory)
 }
 
 /// So that the new name survives a power cut.
 #[cfg(unix)]
-fn sync_directory(path: &Path) -> io::Result<()> {
-    path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
 }
 
 #[cfg(not(unix))]
@@ -133,6 +117,8 @@ fn exposed(_: &fs::Metadata) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
+
     use super::*;
 
     #[test]
@@ -146,22 +132,19 @@ mod tests {
 
     #[test]
     fn racing_starts_agree_on_one_key() {
-        let directory = tempfile::tempdir().unwrap();
-        let ids: Vec<_> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| create_or_load_with_own_name(directory.path()))).collect();
-            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
-        });
-        assert!(ids.iter().all(|id| *id == ids[0]));
-    }
-
-    /// Threads share a process number, so the temporary name may clash, which processes never see.
-    fn create_or_load_with_own_name(directory: &Path) -> libp2p::PeerId {
-        loop {
-            match load_or_create(directory) {
-                Ok(key) => return key.public().to_peer_id(),
-                Err(IdentityError::Unwritable { .. }) => std::thread::yield_now(),
-                Err(error) => panic!("{error}"),
-            }
+        for _ in 0..50 {
+            let directory = tempfile::tempdir().unwrap();
+            let together = Barrier::new(8);
+            let start = || {
+                together.wait();
+                load_or_create(directory.path()).unwrap().public().to_peer_id()
+            };
+            let ids: Vec<_> = std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..8).map(|_| scope.spawn(start)).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            assert!(ids.iter().all(|id| *id == ids[0]));
+            assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "no temporary file is left");
         }
     }
 
@@ -179,13 +162,21 @@ mod tests {
         assert!(error.to_string().contains("chmod 600"));
     }
 
+    #[cfg(unix)]
+    fn make_private(path: &Path) {
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    }
+
+    #[cfg(not(unix))]
+    fn make_private(_: &Path) {}
+
     #[test]
     fn a_file_that_is_no_key_is_kept_and_refused() {
         let directory = tempfile::tempdir().unwrap();
         for content in [&b"not a key"[..], &[0; 4096], &[]] {
             let path = directory.path().join(FILE);
-            let _ = fs::remove_file(&path);
-            write_private(&path, content).unwrap();
+            fs::write(&path, content).unwrap();
+            make_private(&path);
             assert!(matches!(load_or_create(directory.path()), Err(IdentityError::Malformed { .. })));
             assert_eq!(fs::read(&path).unwrap(), content);
         }
