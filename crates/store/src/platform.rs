@@ -26,6 +26,19 @@ pub(crate) fn open_for_writing(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
+/// Opens a file that exists, to write to it past the page cache. Whether the disk can do so may show only at the first write.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn open_past_cache(path: &Path) -> io::Result<File> {
+    let flags = rustix::fs::OFlags::DIRECT | rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    std::os::unix::fs::OpenOptionsExt::custom_flags(OpenOptions::new().write(true), flags.bits() as i32).open(path)
+}
+
+/// Opens a file that exists, to write to it past the page cache. Here the system cannot.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn open_past_cache(_: &Path) -> io::Result<File> {
+    Err(ErrorKind::Unsupported.into())
+}
+
 /// Fills `buffer` with exactly `length` bytes from `offset`, without writing zeroes into it first.
 #[cfg(unix)]
 pub(crate) fn read_exact_at(file: &File, buffer: &mut Vec<u8>, length: usize, offset: u64) -> io::Result<()> {

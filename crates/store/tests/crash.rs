@@ -109,18 +109,45 @@ fn no_acknowledged_block_is_lost_and_no_torn_block_is_served() {
     }
 }
 
-/// Large enough for several commits of the index.
-fn content() -> (MemoryStore, Imported) {
-    let memory = MemoryStore::new();
-    let options = ImportOptions { shape: Shape { chunk: 50_000, width: 10 }, ..ImportOptions::default() };
-    let made = import::import_reader(&mut &noise("crash", 6_000_000)[..], &options, &mut &memory, &mut quiet).unwrap();
-    (memory, made)
+/// What is downloaded, and how it is cut.
+struct Content {
+    bytes: Vec<u8>,
+    chunk: usize,
+}
+
+impl Content {
+    /// Large enough for several commits of the index.
+    fn of_small_leaves() -> Self {
+        Self { bytes: noise("crash", 6_000_000), chunk: 50_000 }
+    }
+
+    /// So large, and of leaves that are whole pages, that it is written past the page cache.
+    fn of_large_leaves() -> Self {
+        let leaf = |number: u32| number.to_le_bytes().repeat(1 << 18);
+        Self { bytes: (1..=40).flat_map(leaf).collect(), chunk: 1 << 20 }
+    }
+
+    fn import(&self) -> (MemoryStore, Imported) {
+        let memory = MemoryStore::new();
+        let options = ImportOptions { shape: Shape { chunk: self.chunk, width: 10 }, ..ImportOptions::default() };
+        let made = import::import_reader(&mut &self.bytes[..], &options, &mut &memory, &mut quiet).unwrap();
+        (memory, made)
+    }
 }
 
 #[test]
 fn child_that_downloads() {
+    download_and_report(&Content::of_small_leaves());
+}
+
+#[test]
+fn child_that_downloads_large_leaves() {
+    download_and_report(&Content::of_large_leaves());
+}
+
+fn download_and_report(content: &Content) {
     let Ok(dir) = std::env::var(DIR) else { return };
-    let (source, made) = content();
+    let (source, made) = content.import();
     let store = store(&Path::new(&dir).join("store"));
     let download = Download::begin(&store, made.root, &Path::new(&dir).join("out"), false, 0).unwrap();
     while let Some(cid) = download.missing(1).pop() {
@@ -134,11 +161,20 @@ fn child_that_downloads() {
 
 #[test]
 fn a_killed_download_resumes_and_fetches_no_written_block_again() {
+    resumes_after_kills("child_that_downloads", &Content::of_small_leaves(), &[1, 20, 33]);
+}
+
+#[test]
+fn a_killed_download_that_wrote_past_the_cache_resumes_all_the_same() {
+    resumes_after_kills("child_that_downloads_large_leaves", &Content::of_large_leaves(), &[2, 9]);
+}
+
+fn resumes_after_kills(child: &str, content: &Content, kills: &[usize]) {
     let dir = tempfile::tempdir().unwrap();
-    let (source, made) = content();
+    let (source, made) = content.import();
     let mut fetched = Vec::new();
-    for lines in [1, 20, 33] {
-        let reports = run_and_kill("child_that_downloads", dir.path(), lines);
+    for &lines in kills {
+        let reports = run_and_kill(child, dir.path(), lines);
         assert!(reports.len() >= lines);
         assert!(!dir.path().join("out").exists(), "nothing half-written stands under the final name");
         fetched.extend(reports);
@@ -148,8 +184,8 @@ fn a_killed_download_resumes_and_fetches_no_written_block_again() {
     let leaves_before = fetched.iter().filter(|cid| parse_cid(cid).unwrap().codec() == cid::RAW).count();
     download.fill(&source).unwrap();
     let progress = download.finish().unwrap().progress;
-    assert!(progress.found >= leaves_before as u64 * 50_000, "{leaves_before} leaves were there, {} bytes were found", progress.found);
-    assert_eq!(std::fs::read(dir.path().join("out")).unwrap(), noise("crash", 6_000_000));
+    assert!(progress.found >= (leaves_before * content.chunk) as u64, "{leaves_before} leaves were there, {} bytes were found", progress.found);
+    assert!(std::fs::read(dir.path().join("out")).unwrap() == content.bytes);
     let mut leaves: Vec<_> = fetched.iter().filter(|cid| parse_cid(cid).unwrap().codec() == cid::RAW).collect();
     leaves.sort();
     leaves.dedup();

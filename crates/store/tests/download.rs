@@ -5,7 +5,7 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -47,6 +47,30 @@ impl World {
     fn block(&self, cid: Cid) -> Block {
         Block::verified(cid, self.source.read(&cid).unwrap()).unwrap()
     }
+}
+
+#[test]
+fn a_large_file_can_be_read_as_it_is_written_by_many_threads() {
+    let world = World::new();
+    // Written past the page cache where the disk allows, but for the last leaf.
+    let bytes: Vec<u8> = (1..=33).flat_map(|n: u8| vec![n; 1 << 20]).chain([77; 5000]).collect();
+    let root = import::import_reader(&mut &bytes[..], &ImportOptions::default(), &mut &world.source, &mut quiet).unwrap().root;
+    let download = world.begin(root).unwrap();
+    download.accept(&world.block(root)).unwrap();
+    let part = fs::File::open(world.part()).unwrap();
+    let take = &|number: usize| {
+        let range = number << 20..bytes.len().min((number + 1) << 20);
+        let mut there = vec![1; range.len()];
+        // Brings the place into the page cache while it is empty.
+        part.read_exact_at(&mut there, range.start as u64).unwrap();
+        assert!(there.iter().all(|byte| *byte == 0));
+        download.accept(&world.block(cid_of(cid::RAW, HashKind::Blake3, &bytes[range.clone()]))).unwrap();
+        part.read_exact_at(&mut there, range.start as u64).unwrap();
+        assert!(there == bytes[range]);
+    };
+    std::thread::scope(|scope| (0..4).for_each(|first| drop(scope.spawn(move || (first..34).step_by(4).for_each(take)))));
+    download.finish().unwrap();
+    assert!(fs::read(world.out()).unwrap() == bytes);
 }
 
 #[test]

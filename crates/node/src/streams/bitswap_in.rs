@@ -77,7 +77,7 @@ struct Sorted {
 
 async fn handle(frame: Frame, link: &Link, disk: &Arc<Disk>) -> Result<(), Gone> {
     let bytes = frame.body.len() as u64;
-    let mut wire = match WireMessage::decode(&Bytes::from(frame.body)) {
+    let mut wire = match WireMessage::decode(&Bytes::from_owner(frame.body)) {
         Ok(wire) => wire,
         Err(error) => return complain(link, error).await,
     };

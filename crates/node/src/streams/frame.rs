@@ -16,39 +16,48 @@ use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
+use super::body::Spares;
+
+pub use super::body::Body;
+
 /// The buffer that small frames are read through.
 const HEAD: usize = 4096;
 /// What a body may take before any byte of it is there.
 const FIRST: usize = 64 << 10;
-/// How much more a body may take than has arrived of it. Large enough that a block of 1 MiB is moved only once while it is still small.
-const GROWTH: usize = 16;
+/// How much more a body may take than has arrived of it. Large enough that the largest block is moved only once, with what comes before it, while it is still small.
+const GROWTH: usize = 40;
 /// How long a frame of no bytes may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The slowest a frame may come, in bytes per second: what Bitswap implementations put up with.
 const SLOWEST: u64 = 12_500;
 
-/// Memory that all streams share, in KiB.
+/// Memory that all streams share.
 #[derive(Clone, Debug)]
-pub struct Budget(Arc<Semaphore>);
+pub struct Budget {
+    /// Free KiB.
+    free: Arc<Semaphore>,
+    /// Not counted: bounded by themselves.
+    spares: Spares,
+}
 
 impl Budget {
     /// A budget of `bytes`.
     #[must_use]
     pub fn new(bytes: usize) -> Self {
-        Self(Arc::new(Semaphore::new(bytes.div_ceil(1024))))
+        Self { free: Arc::new(Semaphore::new(bytes.div_ceil(1024))), spares: Spares::default() }
     }
 
     /// Takes `bytes` from the budget until the permit is dropped; waits while others hold it.
     pub async fn take(&self, bytes: usize) -> OwnedSemaphorePermit {
         let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX);
         // The semaphore is never closed, and this is where it would show.
-        Arc::clone(&self.0).acquire_many_owned(kib).await.expect("the budget is never closed")
+        Arc::clone(&self.free).acquire_many_owned(kib).await.expect("the budget is never closed")
     }
 
     /// How many bytes are free.
     #[must_use]
     pub fn free(&self) -> usize {
-        self.0.available_permits() * 1024
+        self.free.available_permits() * 1024
     }
 }
 
@@ -56,7 +65,7 @@ impl Budget {
 #[derive(Debug)]
 pub struct Frame {
     /// The body.
-    pub body: Vec<u8>,
+    pub body: Body,
     /// Gives the memory back when dropped.
     pub memory: Option<OwnedSemaphorePermit>,
 }
@@ -158,7 +167,7 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
 
     async fn body(&mut self, length: usize) -> Result<Frame, FrameError> {
         let buffered = length.min(self.end - self.start);
-        let mut body = self.head[self.start..self.start + buffered].to_vec();
+        let mut body = self.budget.spares.body(&self.head[self.start..self.start + buffered], buffered);
         self.start += buffered;
         let mut memory: Option<OwnedSemaphorePermit> = None;
         let mut received = buffered;
@@ -170,7 +179,7 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
                     Some(memory) => memory.merge(taken),
                     None => memory = Some(taken),
                 }
-                body.resize(larger, 0);
+                body = self.budget.spares.body(&body, larger);
             }
             match self.stream.read(&mut body[received..]).await? {
                 0 => return Err(WireError::Truncated.into()),
@@ -196,7 +205,7 @@ mod tests {
             let mut reader = FrameReader::new(Cursor::new(bytes), limit, Budget::new(8 << 20));
             let mut frames = Vec::new();
             while let Some(frame) = reader.next(IDLE).await? {
-                frames.push(frame.body);
+                frames.push(frame.body.to_vec());
             }
             Ok(frames)
         })

@@ -19,6 +19,7 @@
 
 pub(crate) mod bitswap_in;
 pub(crate) mod bitswap_out;
+mod body;
 pub mod frame;
 pub(crate) mod kad_in;
 pub(crate) mod kad_out;

@@ -17,6 +17,7 @@
 //! download should be dropped and begun again.
 
 mod ahead;
+mod direct;
 mod error;
 mod output;
 mod plan;

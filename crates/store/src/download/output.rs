@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use super::DownloadError;
 use super::ahead::Ahead;
+use super::direct::Direct;
 use super::plan::Symlink;
 use crate::disk::index::Op;
 use crate::disk::record::FileRecord;
@@ -53,6 +54,20 @@ pub(super) struct OpenFile {
     pub(super) file: File,
     pub(super) path: PathBuf,
     ahead: Arc<Ahead>,
+    direct: Option<Direct>,
+}
+
+impl OpenFile {
+    fn write(&self, data: &[u8], offset: u64) -> std::io::Result<()> {
+        self.ahead.check()?;
+        match &self.direct {
+            Some(direct) if direct.write(data, offset)? => return Ok(()),
+            Some(direct) => direct.aside(|| write_all_at(&self.file, data, offset))?,
+            None => write_all_at(&self.file, data, offset)?,
+        }
+        self.ahead.wrote(&self.file, data.len());
+        Ok(())
+    }
 }
 
 #[derive(Debug)]
@@ -137,7 +152,7 @@ impl Output {
         let growing = self.mode != Mode::Settled;
         let stamp = if growing { Stamp { size, modified: 0 } } else { Stamp::of(&file.metadata().doing("read", &path)?) };
         self.files.push(OutFile { path: below, id, size });
-        self.remember(number, Arc::new(OpenFile { file, path: path.clone(), ahead: Arc::clone(&self.ahead) }));
+        self.remember(number, Arc::new(self.opened(file, path.clone(), size)));
         Ok(Op::File(id, FileRecord { path, stamp, growing }))
     }
 
@@ -166,11 +181,17 @@ impl Output {
             self.open[..=at].rotate_right(1);
             return Ok(Arc::clone(&self.open[0].1));
         }
-        let path = self.path(&self.files[number as usize].path);
+        let OutFile { path, size, .. } = &self.files[number as usize];
+        let path = self.path(path);
         let open = if self.mode == Mode::Settled { open_for_reading(&path) } else { open_for_writing(&path) };
-        let file = Arc::new(OpenFile { file: open.doing("open", &path)?, path, ahead: Arc::clone(&self.ahead) });
+        let file = Arc::new(self.opened(open.doing("open", &path)?, path, *size));
         self.remember(number, Arc::clone(&file));
         Ok(file)
+    }
+
+    fn opened(&self, file: File, path: PathBuf, size: u64) -> OpenFile {
+        let direct = if self.mode == Mode::Settled { None } else { Direct::open(&path, size) };
+        OpenFile { file, path, ahead: Arc::clone(&self.ahead), direct }
     }
 
     fn remember(&mut self, number: u32, file: Arc<OpenFile>) {
@@ -188,7 +209,7 @@ impl Output {
         let path = self.path(below);
         let length = path.symlink_metadata().ok().filter(fs::Metadata::is_file)?.len();
         let file = open_for_reading(&path).ok()?;
-        Some((Arc::new(OpenFile { file, path, ahead: Arc::clone(&self.ahead) }), length))
+        Some((Arc::new(OpenFile { file, path, ahead: Arc::clone(&self.ahead), direct: None }), length))
     }
 
     /// Puts bytes in their place. Outside of any lock.
@@ -201,11 +222,7 @@ impl Output {
         }
         match mode {
             Mode::Settled => Err(DownloadError::OutputExists(out.to_owned())),
-            _ => {
-                write_all_at(&to.file, data, offset).and_then(|()| to.ahead.check()).doing("write", &to.path)?;
-                to.ahead.wrote(&to.file, data.len());
-                Ok(())
-            }
+            _ => Ok(to.write(data, offset).doing("write", &to.path)?),
         }
     }
 
