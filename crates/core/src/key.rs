@@ -58,8 +58,20 @@ impl Key {
     /// The key of a simulated peer: 256 bits mixed from the run's seed and the peer's handle.
     #[must_use]
     pub const fn derived(seed: u64, peer: Peer) -> Self {
-        let base = mix(seed ^ 0xa076_1d64_78bd_642f).wrapping_add((peer.0 as u64).wrapping_mul(0xe703_7ed1_a0b4_28db));
+        let base = Self::derived_base(seed, peer);
         Self([mix(base), mix(base ^ 0x8ebc_6af0_9c88_c6e3), mix(base ^ 0x5899_65cc_7537_4cc3), mix(base ^ 0x1d8e_4e27_c47d_124f)])
+    }
+
+    /// The first 64 bits of [`Key::derived`], for a quarter of the work.
+    #[must_use]
+    #[inline]
+    pub const fn derived_high(seed: u64, peer: Peer) -> u64 {
+        mix(Self::derived_base(seed, peer))
+    }
+
+    #[inline]
+    const fn derived_base(seed: u64, peer: Peer) -> u64 {
+        mix(seed ^ 0xa076_1d64_78bd_642f).wrapping_add((peer.0 as u64).wrapping_mul(0xe703_7ed1_a0b4_28db))
     }
 
     /// How far the other key is.
@@ -156,6 +168,11 @@ mod tests {
         assert_eq!(content.to_string(), "d623250f3f660ab4c3a53d3c97b3f6a0194c548053488d093520206248253bcb");
         assert_eq!((peer ^ content).to_string(), "321e0dffa6035d7416f220495199a10584369553591961e4f899f586e7805acb");
         assert_eq!(peer.common_prefix(content), 2);
+    }
+
+    #[test]
+    fn the_first_word_of_a_derived_key_can_be_had_alone() {
+        assert!((0..100).all(|i| Key::derived_high(7, Peer(i)) == Key::derived(7, Peer(i)).high()));
     }
 
     #[test]

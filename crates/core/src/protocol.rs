@@ -72,6 +72,13 @@ pub trait Protocol: Sized {
     /// The peer comes up. Called once, before anything else.
     fn start(&mut self, cx: &mut Cx<'_, Self>);
 
+    /// The peer comes up again with the state it had when it went down: timers are gone, and what was asked of others will not be answered.
+    ///
+    /// By default the same as [`Protocol::start`]: for protocols that keep nothing over a restart, or whose start spoils nothing.
+    fn restart(&mut self, cx: &mut Cx<'_, Self>) {
+        self.start(cx);
+    }
+
     /// A message arrived. `from` is authenticated by the driver; everything inside the message is the sender's claim.
     fn on_message(&mut self, from: Peer, message: Self::Message, cx: &mut Cx<'_, Self>);
 
@@ -83,6 +90,14 @@ pub trait Protocol: Sized {
 
     /// The driver could not reach `peer`, or lost it: whatever was asked of it will not be answered.
     fn on_unreachable(&mut self, peer: Peer, cx: &mut Cx<'_, Self>);
+
+    /// Reads a word of each part of the state that a handler is likely to need, and mixes them: nothing else.
+    ///
+    /// A simulator of many peers spends most of its time waiting for memory. It calls this for several peers before it calls their handlers, so that their cache
+    /// misses overlap instead of following one another. The default reads nothing, which is right for states without pointers.
+    fn touch(&self) -> u64 {
+        0
+    }
 
     /// Shows `visit` every peer handle this state holds.
     ///

@@ -233,8 +233,8 @@ impl Event {
 pub enum Timer {
     /// A request or an operation may be due, or a lookup out of patience.
     Alarm {
-        /// Of which arming.
-        generation: u32,
+        /// When it was set to go off: which of those under way it is.
+        at: Time,
     },
     /// It is time to refresh the table.
     Refresh {

@@ -15,6 +15,7 @@
 use std::collections::VecDeque;
 
 use peerglass_core::{Cx, Operation, Peer, Protocol, Time};
+use smallvec::SmallVec;
 
 use crate::config::{Config, Mode};
 use crate::event::{Command, Event, Outcome, Timer};
@@ -35,12 +36,13 @@ pub struct Kad {
     pub(crate) mode: Mode,
     pub(crate) table: Table,
     pub(crate) requests: Requests,
-    #[allow(clippy::vec_box, reason = "an operation is taken out and put back at every answer: a pointer moves, not 300 bytes")]
-    pub(crate) running: Vec<Box<Running>>,
+    /// With their numbers, so that finding one does not read the others. An operation is taken out and put back at every answer: a pointer moves, not 300
+    /// bytes.
+    pub(crate) running: Vec<(u32, Box<Running>)>,
     pub(crate) queued: VecDeque<Queued>,
     /// How many operations there have been.
     pub(crate) operations: u32,
-    pub(crate) alarm: Alarm,
+    pub(crate) alarms: Alarms,
     /// The current generation of the refresh timer.
     pub(crate) refresh: u32,
     /// Whether a lookup waits for room among the outstanding requests.
@@ -55,18 +57,11 @@ pub struct Kad {
     pub(crate) published: Option<Box<Published>>,
 }
 
-/// The one timer for everything that may be due: requests, patience, operations.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Alarm {
-    generation: u32,
-    at: Time,
-}
-
-impl Default for Alarm {
-    fn default() -> Self {
-        Self { generation: 0, at: Time::MAX }
-    }
-}
+/// The timers under way for everything that may be due: requests, patience, operations.
+///
+/// A new one is only set when none goes off before it, so there are hardly ever more than three; and as timers cannot be taken back, each of them counts when
+/// it goes off, instead of being replaced by another.
+pub(crate) type Alarms = SmallVec<[Time; 2]>;
 
 impl Kad {
     /// A peer that knows nobody. [`Protocol::start`] must come before anything else.
@@ -125,28 +120,33 @@ impl Kad {
         self.queued.retain(|queued| queued.number != operation.number || queued.job.is_internal());
         match self.take(operation.number) {
             // The sweep is nobody's to give up: the timer of the next one waits for its end.
-            Some(running) if running.job.is_internal() => self.running.push(running),
+            Some(running) if running.job.is_internal() => self.put_back(running),
             _ => self.pump(cx),
         }
     }
 
     /// Makes sure that the alarm goes off at `at` or earlier.
     pub(crate) fn wake_at(&mut self, at: Time, cx: &mut Cx<'_, Self>) {
-        if at < self.alarm.at {
-            self.alarm = Alarm { generation: self.alarm.generation.wrapping_add(1), at };
-            cx.wake_in(at.since(cx.now()), Timer::Alarm { generation: self.alarm.generation });
+        if self.alarms.iter().all(|alarm| at < *alarm) {
+            self.alarms.push(at);
+            cx.wake_in(at.since(cx.now()), Timer::Alarm { at });
         }
+    }
+
+    /// Whether an alarm that went off is one that was set in this life.
+    fn is_awaited(&mut self, at: Time) -> bool {
+        let awaited = self.alarms.iter().position(|alarm| *alarm == at);
+        awaited.map(|i| self.alarms.swap_remove(i)).is_some()
     }
 
     /// Whatever is due, and when to look again.
     fn on_alarm(&mut self, cx: &mut Cx<'_, Self>) {
-        self.alarm.at = Time::MAX;
         while let Some(request) = self.requests.expire(cx.now()) {
             self.failed(request, "timeout", cx);
             self.demote(request.peer, cx);
         }
         self.advance_all(cx);
-        let next = self.running.iter().map(|running| running.wakes()).chain(self.requests.next_deadline()).min();
+        let next = self.running.iter().map(|(_, running)| running.wakes()).chain(self.requests.next_deadline()).min();
         if let Some(at) = next {
             self.wake_at(at, cx);
         }
@@ -163,6 +163,18 @@ impl Protocol for Kad {
     fn start(&mut self, cx: &mut Cx<'_, Self>) {
         self.table = Table::new(cx.key(cx.me()));
         self.arm_refresh(cx);
+    }
+
+    /// The table and what is held for others are still there; what was under way is not, and nobody is told of it.
+    fn restart(&mut self, cx: &mut Cx<'_, Self>) {
+        self.requests.forget();
+        self.running.clear();
+        self.queued.clear();
+        self.alarms.clear();
+        (self.stalled, self.expiring) = (false, false);
+        self.on_expire(cx);
+        self.resume_republishing(cx);
+        self.on_refresh(cx);
     }
 
     fn on_message(&mut self, from: Peer, message: Message, cx: &mut Cx<'_, Self>) {
@@ -183,7 +195,7 @@ impl Protocol for Kad {
 
     fn on_timer(&mut self, timer: Timer, cx: &mut Cx<'_, Self>) {
         match timer {
-            Timer::Alarm { generation } if generation == self.alarm.generation && self.alarm.at < Time::MAX => self.on_alarm(cx),
+            Timer::Alarm { at } if self.is_awaited(at) => self.on_alarm(cx),
             Timer::Refresh { generation } if generation == self.refresh => self.on_refresh(cx),
             Timer::Expire if self.expiring => self.on_expire(cx),
             Timer::Republish { generation } => self.on_republish(generation, cx),
@@ -221,11 +233,16 @@ impl Protocol for Kad {
         self.pump(cx);
     }
 
+    fn touch(&self) -> u64 {
+        let searches = self.running.iter().take(4).map(|(_, running)| running.search.touch());
+        searches.fold(self.table.touch() ^ self.requests.touch(), |word, search| word ^ search)
+    }
+
     fn peers(&self, visit: &mut dyn FnMut(Peer)) {
         self.table.contacts().iter().for_each(|c| visit(c.peer));
         self.table.replacements().for_each(&mut *visit);
         self.requests.peers().for_each(&mut *visit);
-        self.running.iter().for_each(|running| running.peers(visit));
+        self.running.iter().for_each(|(_, running)| running.peers(visit));
         self.queued.iter().for_each(|queued| queued.job.peers(visit));
         if let Some(visitors) = &self.visitors {
             visitors.peers(visit);

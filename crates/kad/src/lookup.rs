@@ -23,11 +23,15 @@
 //! Nothing is sent from here and nothing waits: the caller asks [`Lookup::next`] what to do and feeds in what came of it. So the rules above can be
 //! tested as properties, against every hostile answer that a generator can think of (`lookup/tests.rs`).
 //!
+//! Distances are given as their first 64 bits: that orders all keys but those that agree in as many bits with each other, which takes 2^64 tries to bring about on
+//! purpose; such a pair is ordered by handle. So a candidate takes 16 bytes, and a search of a hundred candidates fits the first-level cache.
+//!
 //! It always ends: each candidate is queried once, candidates are bounded by [`Shape::shortlist`], and one that was queried is never forgotten.
 
 use core::time::Duration;
 
-use peerglass_core::{Distance, Peer, Time};
+use peerglass_core::{Peer, Time};
+use smallvec::SmallVec;
 
 #[cfg(test)]
 mod tests;
@@ -92,16 +96,14 @@ impl State {
 /// A peer that the lookup knows of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Candidate {
-    /// How far from the target.
-    pub distance: Distance,
+    /// How far from the target: the first 64 bits of the distance.
+    pub distance: u64,
     /// Who.
     pub peer: Peer,
     /// How many hops away: 1 for what the searcher knew itself, one more than the peer that first named it otherwise.
     pub depth: u8,
     /// Where it stands.
     pub state: State,
-    /// When it was asked.
-    asked: Time,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,7 +119,8 @@ pub struct Lookup {
     shape: Shape,
     me: Peer,
     phase: Phase,
-    in_flight: usize,
+    /// Who holds a slot, and since when.
+    in_flight: SmallVec<[(Peer, Time); 4]>,
     /// Sorted by distance.
     candidates: Vec<Candidate>,
 }
@@ -125,8 +128,8 @@ pub struct Lookup {
 impl Lookup {
     /// A lookup by `me` that starts from `seeds`.
     #[must_use]
-    pub fn new(shape: Shape, me: Peer, seeds: impl IntoIterator<Item = (Peer, Distance)>) -> Self {
-        let mut lookup = Self { shape, me, phase: Phase::Searching, in_flight: 0, candidates: Vec::with_capacity(2 * shape.k) };
+    pub fn new(shape: Shape, me: Peer, seeds: impl IntoIterator<Item = (Peer, u64)>) -> Self {
+        let mut lookup = Self { shape, me, phase: Phase::Searching, in_flight: SmallVec::new(), candidates: Vec::with_capacity(2 * shape.k) };
         for (peer, distance) in seeds {
             lookup.hear(peer, distance, 1);
         }
@@ -144,14 +147,14 @@ impl Lookup {
             return Next::Finished;
         }
         match self.closest_unasked() {
-            Some(i) if self.in_flight < self.shape.alpha => {
+            Some(i) if self.in_flight.len() < self.shape.alpha => {
                 let candidate = &mut self.candidates[i];
-                (candidate.state, candidate.asked) = (State::Waiting, now);
-                self.in_flight += 1;
+                candidate.state = State::Waiting;
+                self.in_flight.push((candidate.peer, now));
                 Next::Query(candidate.peer)
             }
             Some(_) => Next::Waiting,
-            None if self.in_flight > 0 && self.awaits() => Next::Waiting,
+            None if !self.in_flight.is_empty() && self.awaits() => Next::Waiting,
             None => {
                 self.phase = Phase::Finished;
                 Next::Finished
@@ -160,7 +163,7 @@ impl Lookup {
     }
 
     /// `peer` answered and named `closer`. Answers of peers that were not asked are ignored. Says whether the answer counted.
-    pub fn on_answer(&mut self, peer: Peer, closer: impl IntoIterator<Item = (Peer, Distance)>) -> bool {
+    pub fn on_answer(&mut self, peer: Peer, closer: impl IntoIterator<Item = (Peer, u64)>) -> bool {
         let Some(depth) = self.settle(peer, State::Answered) else { return false };
         if self.phase == Phase::Searching {
             for (peer, distance) in closer.into_iter().take(self.shape.per_answer) {
@@ -200,26 +203,20 @@ impl Lookup {
     /// How many queries hold a slot.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.in_flight
+        self.in_flight.len()
     }
 
     /// When the next query will have lost its slot, if any is in flight: ask [`Lookup::next`] again then.
     #[must_use]
     pub fn patience_ends(&self) -> Option<Time> {
-        if self.in_flight == 0 {
-            return None;
-        }
-        self.candidates.iter().filter(|c| c.state == State::Waiting).map(|c| c.asked + self.shape.patience).min()
+        self.in_flight.iter().map(|(_, asked)| *asked + self.shape.patience).min()
     }
 
     fn lose_patience(&mut self, now: Time) {
-        if self.in_flight == 0 {
-            return;
-        }
-        for candidate in &mut self.candidates {
-            if candidate.state == State::Waiting && candidate.asked + self.shape.patience <= now {
+        while let Some(i) = self.in_flight.iter().position(|(_, asked)| *asked + self.shape.patience <= now) {
+            let (peer, _) = self.in_flight.swap_remove(i);
+            if let Some(candidate) = self.candidates.iter_mut().find(|c| c.peer == peer) {
                 candidate.state = State::Slow;
-                self.in_flight -= 1;
             }
         }
     }
@@ -246,7 +243,7 @@ impl Lookup {
     fn settle(&mut self, peer: Peer, outcome: State) -> Option<u8> {
         let candidate = self.candidates.iter_mut().find(|c| c.peer == peer)?;
         match candidate.state {
-            State::Waiting => self.in_flight -= 1,
+            State::Waiting => self.in_flight.retain(|(asked, _)| *asked != peer),
             State::Slow => {}
             State::Heard | State::Answered | State::Failed => return None,
         }
@@ -254,18 +251,18 @@ impl Lookup {
         Some(candidate.depth)
     }
 
-    fn hear(&mut self, peer: Peer, distance: Distance, depth: u8) {
+    fn hear(&mut self, peer: Peer, distance: u64, depth: u8) {
         if peer == self.me {
             return;
         }
-        let at = self.candidates.partition_point(|c| c.distance < distance);
-        if self.candidates[at..].iter().take_while(|c| c.distance == distance).any(|c| c.peer == peer) {
+        let at = self.candidates.partition_point(|c| (c.distance, c.peer) < (distance, peer));
+        if self.candidates.get(at).is_some_and(|c| c.peer == peer) {
             return;
         }
         if self.candidates.len() >= self.shape.shortlist && !self.make_room(at) {
             return;
         }
-        self.candidates.insert(at, Candidate { distance, peer, depth, state: State::Heard, asked: Time::ZERO });
+        self.candidates.insert(at, Candidate { distance, peer, depth, state: State::Heard });
     }
 
     /// Forgets the farthest candidate that was never asked, if it is farther than position `at`.

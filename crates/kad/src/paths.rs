@@ -14,7 +14,7 @@
 //!
 //! With one path this is a plain [`Lookup`], and nothing is kept on the side.
 
-use peerglass_core::{Distance, Peer, Time};
+use peerglass_core::{Peer, Time};
 use smallvec::SmallVec;
 
 use crate::lookup::{Candidate, Lookup, Next, Shape};
@@ -38,7 +38,7 @@ struct Asked {
 impl Paths {
     /// A lookup by `me` over at most `d` paths, dealing `seeds` out among them, the closest first.
     #[must_use]
-    pub fn new(shape: Shape, d: usize, me: Peer, mut seeds: Vec<(Peer, Distance)>) -> Self {
+    pub fn new(shape: Shape, d: usize, me: Peer, mut seeds: Vec<(Peer, u64)>) -> Self {
         seeds.sort_unstable_by_key(|(peer, distance)| (*distance, *peer));
         seeds.dedup();
         let d = d.clamp(1, 64).min(seeds.len().max(1));
@@ -88,7 +88,7 @@ impl Paths {
     }
 
     /// `peer` answered and named `closer`: to the path that asked it. Says whether the answer counted.
-    pub fn on_answer(&mut self, peer: Peer, closer: impl IntoIterator<Item = (Peer, Distance)>) -> bool {
+    pub fn on_answer(&mut self, peer: Peer, closer: impl IntoIterator<Item = (Peer, u64)>) -> bool {
         if let [only] = &mut self.paths[..] {
             return only.on_answer(peer, closer);
         }
@@ -166,6 +166,14 @@ impl Paths {
     #[must_use]
     pub fn shape(&self) -> Shape {
         self.shape
+    }
+
+    /// Reads a word of the shortlist, to have it in the cache.
+    pub(crate) fn touch(&self) -> u64 {
+        self.paths.first().map_or(0, |path| {
+            let candidates = path.candidates();
+            candidates.first().map_or(0, |c| c.distance) ^ candidates.get(16).map_or(0, |c| c.distance)
+        })
     }
 
     /// How many paths there are.

@@ -256,6 +256,14 @@ impl Kad {
         self.arm_republish(cx);
     }
 
+    /// After a restart no sweep and no timer is under way.
+    pub(crate) fn resume_republishing(&mut self, cx: &mut Cx<'_, Self>) {
+        if let Some(published) = &mut self.published {
+            (published.sweeping, published.armed) = (false, None);
+        }
+        self.arm_republish(cx);
+    }
+
     /// Sets the timer for the first key that is due, unless a sweep is under way, which will do it when it ends.
     fn arm_republish(&mut self, cx: &mut Cx<'_, Self>) {
         let Some(published) = &mut self.published else { return };

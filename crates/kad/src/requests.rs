@@ -91,6 +91,11 @@ impl Requests {
         taken
     }
 
+    /// Forgets all of them. Their numbers are not used again, so late answers find nothing.
+    pub(crate) fn forget(&mut self) {
+        self.queue = VecDeque::new();
+    }
+
     /// When the first is due.
     pub(crate) fn next_deadline(&self) -> Option<Time> {
         self.queue.front().map(|o| o.deadline)
@@ -105,6 +110,11 @@ impl Requests {
     pub(crate) fn probes(&self, peer: Peer) -> (usize, bool) {
         let probes = self.queue.iter().filter(|o| matches!(o.purpose, Purpose::Probe | Purpose::Check));
         probes.fold((0, false), |(count, asked), o| (count + 1, asked || o.peer == peer))
+    }
+
+    /// Reads a word of what is outstanding, to have it in the cache.
+    pub(crate) fn touch(&self) -> u64 {
+        self.queue.front().map_or(0, |o| o.id)
     }
 
     /// Whom something has been asked of.

@@ -82,7 +82,7 @@ impl Kad {
             Job::Sweep(sweep) => seeds.extend(&sweep.near),
             _ => {}
         }
-        let seeds = seeds.into_iter().map(|peer| (peer, acquaintances.key(peer) ^ running.key)).collect();
+        let seeds = seeds.into_iter().map(|peer| (peer, acquaintances.key_high(peer) ^ running.key.high())).collect();
         running.search = Paths::new(shape, config.paths, me, seeds);
         self.table.mark_refreshed(running.key, cx.now());
         cx.step(running.operation(), || {
@@ -93,8 +93,13 @@ impl Kad {
 
     /// Takes a running operation out of the list.
     pub(crate) fn take(&mut self, number: u32) -> Option<Box<Running>> {
-        let at = self.running.iter().position(|running| running.number == number)?;
-        Some(self.running.swap_remove(at))
+        let at = self.running.iter().position(|(running, _)| *running == number)?;
+        Some(self.running.swap_remove(at).1)
+    }
+
+    /// Puts an operation back among the running ones.
+    pub(crate) fn put_back(&mut self, running: Box<Running>) {
+        self.running.push((running.number, running));
     }
 
     /// Asks whoever is next, and ends the operation when nobody is.
@@ -114,11 +119,11 @@ impl Kad {
             }
         }
         self.wake_at(running.deadline, cx);
-        self.running.push(running);
+        self.put_back(running);
     }
 
     pub(crate) fn advance_all(&mut self, cx: &mut Cx<'_, Self>) {
-        let numbers: Vec<u32> = self.running.iter().map(|running| running.number).collect();
+        let numbers: Vec<u32> = self.running.iter().map(|(number, _)| *number).collect();
         for number in numbers {
             if let Some(running) = self.take(number) {
                 self.advance(running, cx);
@@ -129,8 +134,9 @@ impl Kad {
     fn query(&mut self, running: &mut Running, peer: Peer, cx: &mut Cx<'_, Self>) {
         running.requests += 1;
         cx.step(running.operation(), || Step::new("query").with("peer", peer).with("distance", cx_distance(running, peer)));
-        self.ask(peer, running.request(), Purpose::Lookup(running.number), cx);
+        // The nearer alarm first: the farther one then needs no timer of its own.
         self.wake_at(cx.now() + cx.config().patience, cx);
+        self.ask(peer, running.request(), Purpose::Lookup(running.number), cx);
     }
 
     /// Sends a request that is answered.
@@ -149,8 +155,8 @@ impl Kad {
         if matches!(response, Response::Rejected) {
             running.search.on_failure(from);
         } else {
-            let (acquaintances, key) = (cx.acquaintances(), running.key);
-            running.search.on_answer(from, response.closer().iter().map(|peer| (*peer, acquaintances.key(*peer) ^ key)));
+            let (acquaintances, key) = (cx.acquaintances(), running.key.high());
+            running.search.on_answer(from, response.closer().iter().map(|peer| (*peer, acquaintances.key_high(*peer) ^ key)));
             self.collect(&mut running, from, &response, cx);
         }
         cx.step(running.operation(), || {
@@ -217,9 +223,10 @@ impl Kad {
         let k = running.search.shape().k;
         if let Some(last) = running.search.closest().get(k.wrapping_sub(1))
             && k > 1
-            && last.distance.fraction() > 0.0
+            && last.distance > 0
         {
-            let size = ((k - 1) as f64 / last.distance.fraction() - 1.0) as f32;
+            let fraction = last.distance as f64 / 2f64.powi(64);
+            let size = ((k - 1) as f64 / fraction - 1.0) as f32;
             self.size = if self.size > 0.0 { 0.8 * self.size + 0.2 * size } else { size };
         }
     }
@@ -227,7 +234,7 @@ impl Kad {
 
 fn cx_distance(running: &Running, peer: Peer) -> Value {
     let candidate = running.search.candidates().find(|c| c.peer == peer);
-    candidate.map_or(Value::Text("unknown".to_owned()), |c| Value::Text(format!("{:016x}", c.distance.high())))
+    candidate.map_or(Value::Text("unknown".to_owned()), |c| Value::Text(format!("{:016x}", c.distance)))
 }
 
 /// The closest candidates and where they stand: `p17 answered`.

@@ -175,6 +175,12 @@ impl Table {
         self.contacts.capacity() * size_of::<Contact>() + self.buckets.capacity() * size_of::<Bucket>() + self.spares.capacity() * size_of::<Spare>()
     }
 
+    /// Reads a few words of the table, to have them in the cache: from where most requests go, its front, the memory's own look-ahead does the rest.
+    pub(crate) fn touch(&self) -> u64 {
+        let word = |at: usize| self.contacts.get(at).map_or(0, |c| u64::from(c.peer.0));
+        word(0) ^ word(24) ^ word(48) ^ word(96) ^ self.buckets.first().map_or(0, |bucket| u64::from(bucket.end))
+    }
+
     /// Whether `peer` is a contact.
     #[must_use]
     pub fn contains(&self, peer: Peer, acquaintances: Acquaintances<'_>) -> bool {
@@ -222,7 +228,7 @@ impl Table {
 
     /// `peer` gave a sign of life. Says whether it is a contact, and if not, whether there would be room for it.
     pub fn see(&mut self, peer: Peer, now: Time, acquaintances: Acquaintances<'_>, config: &Config) -> Sight {
-        let prefix = self.own.common_prefix(acquaintances.key(peer));
+        let prefix = self.prefix(peer, acquaintances);
         let bucket = self.index(prefix);
         if let Some(at) = self.position(bucket, peer) {
             self.freshen(bucket, at, now);
@@ -235,7 +241,7 @@ impl Table {
 
     /// `peer` answered a request: it becomes a contact if there is room, and a replacement otherwise.
     pub fn insert(&mut self, peer: Peer, now: Time, acquaintances: Acquaintances<'_>, config: &Config) -> Insert {
-        let prefix = self.own.common_prefix(acquaintances.key(peer));
+        let prefix = self.prefix(peer, acquaintances);
         if prefix == Key::BITS {
             return Insert::Own;
         }
@@ -307,9 +313,17 @@ impl Table {
         if config.per_sixteenth == 0 || bucket + NEAR >= self.buckets.len() {
             return false;
         }
-        let (key, together) = (acquaintances.key(peer).high(), bucket as u32 + 1 + 4);
-        let same = |c: &&Contact| (acquaintances.key(c.peer).high() ^ key).leading_zeros() >= together;
+        let (key, together) = (acquaintances.key_high(peer), bucket as u32 + 1 + 4);
+        let same = |c: &&Contact| (acquaintances.key_high(c.peer) ^ key).leading_zeros() >= together;
         self.bucket(bucket).iter().filter(same).count() >= config.per_sixteenth
+    }
+
+    /// How many bits `peer` shares with the owner.
+    fn prefix(&self, peer: Peer, acquaintances: Acquaintances<'_>) -> u32 {
+        match acquaintances.key_high(peer) ^ self.own.high() {
+            0 => self.own.common_prefix(acquaintances.key(peer)),
+            apart => apart.leading_zeros(),
+        }
     }
 
     /// Which bucket a peer belongs to that shares `prefix` bits with the owner.
@@ -322,7 +336,7 @@ impl Table {
     }
 
     fn find(&self, peer: Peer, acquaintances: Acquaintances<'_>) -> Option<(usize, usize)> {
-        let bucket = self.index(self.own.common_prefix(acquaintances.key(peer)));
+        let bucket = self.index(self.prefix(peer, acquaintances));
         Some((bucket, self.position(bucket, peer)?))
     }
 
@@ -444,7 +458,7 @@ fn count_group(contacts: &[Contact], group: Group, acquaintances: Acquaintances<
 /// Appends the `n` of `peers` that are closest to `target`.
 fn take_closest(peers: impl Iterator<Item = Peer>, target: Key, n: usize, acquaintances: Acquaintances<'_>, out: &mut Vec<Peer>) {
     let high = target.high();
-    let mut near: SmallVec<[(u64, Peer); 32]> = peers.map(|peer| (acquaintances.key(peer).high() ^ high, peer)).collect();
+    let mut near: SmallVec<[(u64, Peer); 32]> = peers.map(|peer| (acquaintances.key_high(peer) ^ high, peer)).collect();
     if n < near.len() && n > 0 {
         near.select_nth_unstable_by(n - 1, |a, b| {
             // Only keys that agree in 64 bits need their other 192.

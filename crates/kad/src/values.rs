@@ -241,7 +241,7 @@ impl Kad {
         let Job::Put { storing, record } = &running.job else { return };
         let Storing { pending, stored } = storing.unwrap_or_default();
         if pending > 0 && outcome == Outcome::Done && cx.now() < running.deadline {
-            return self.running.push(running);
+            return self.put_back(running);
         }
         self.was_published(record.key.key(), stored as usize, cx);
         cx.emit(Event::Put { operation: running.operation(), replicas: stored as usize, report: running.report(outcome) });

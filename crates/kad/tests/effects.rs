@@ -217,7 +217,9 @@ fn stale_and_early_timers_do_nothing() {
     let mut lens = Lens::with_contacts(Config::default(), 0..3);
     let _ = lens.act(|kad, cx| _ = kad.find_node(Target::Name(name("x")), cx));
     for generation in [0, 1_000, u32::MAX] {
-        for timer in [Timer::Alarm { generation }, Timer::Refresh { generation }, Timer::Republish { generation }, Timer::Expire] {
+        for timer in
+            [Timer::Alarm { at: Time::from_nanos(generation.into()) }, Timer::Refresh { generation }, Timer::Republish { generation }, Timer::Expire]
+        {
             assert!(lens.act(|kad, cx| kad.on_timer(timer, cx)).is_empty(), "{timer:?}");
         }
     }
@@ -325,10 +327,33 @@ fn a_record_that_proves_itself_is_stored_served_and_echoed() {
 fn everything_tells_its_name_and_fields() {
     let join = Command::Join { contacts: vec![Peer(1)] };
     assert_eq!((join.name(), Fields::of(&join).get("contacts").map(ToString::to_string)), ("join", Some("[p1]".to_owned())));
-    assert_eq!(Timer::Alarm { generation: 1 }.name(), "alarm");
+    assert_eq!(Timer::Alarm { at: Time::ZERO }.name(), "alarm");
     let mut lens = Lens::new(Config::default());
     let effects = lens.act(|kad, cx| _ = kad.find_node(Target::Name(name("x")), cx));
     let Some(Effect::Event(event)) = effects.last() else { panic!() };
     assert_eq!(event.name(), "found");
     assert_eq!(Fields::of(event).get("outcome"), Some(&Value::Text("no peers".to_owned())));
+}
+
+#[test]
+fn a_peer_that_restarts_has_its_table_and_records_and_nothing_under_way() {
+    let mut lens = Lens::with_contacts(Config::default(), 1..=30);
+    lens.act(|kad, cx| kad.on_command(Command::Provide { key: name("a") }, cx));
+    let under_way = requests(&lens.act(|kad, cx| kad.on_command(Command::FindNode { target: Target::Name(name("b")) }, cx)));
+    let contacts = lens.contacts();
+    assert!(!under_way.is_empty() && lens.kad.operations() == 2);
+    // Its timers die with it.
+    lens.timers.clear();
+    lens.now += Duration::from_secs(3600);
+    let effects = lens.act(|kad, cx| kad.restart(cx));
+    assert_eq!(lens.contacts(), contacts);
+    assert!(effects.iter().all(|effect| !matches!(effect, Effect::Event(_))), "nobody is told of what was under way");
+    // Contacts that have been silent for so long are checked, and buckets looked up again; what comes for the requests of before counts for nothing.
+    let asked = requests(&effects);
+    assert!(asked.len() >= 20, "{} requests", asked.len());
+    let (peer, id, _) = &under_way[0];
+    let before = lens.kad.outstanding();
+    lens.answer(*peer, *id, &[]);
+    assert_eq!(lens.kad.outstanding(), before);
+    assert!(lens.timers.iter().any(|(_, timer)| matches!(timer, Timer::Refresh { .. })));
 }

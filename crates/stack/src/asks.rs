@@ -44,7 +44,7 @@ impl Purpose {
 }
 
 /// The operations under way and what they are for. There are few at a time, so a list beats a map, and an idle peer holds no memory here.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Asks(Vec<(Operation, Purpose)>);
 
 impl Asks {

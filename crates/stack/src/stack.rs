@@ -19,6 +19,7 @@ pub struct Config {
 }
 
 /// One peer: Kademlia and block exchange put together.
+#[derive(Clone)]
 pub struct Stack {
     kad: Kad,
     /// Made when it is first needed: of a million peers most only route.
@@ -227,6 +228,13 @@ impl Protocol for Stack {
         self.with_kad(cx, |kad, cx| kad.start(cx));
     }
 
+    /// What Kademlia keeps is still there. Fetches and everything else that was asked for are over, and nobody is told: who asked is gone too.
+    fn restart(&mut self, cx: &mut Cx<'_, Self>) {
+        self.transfer = None;
+        self.asks = Asks::default();
+        self.with_kad(cx, |kad, cx| kad.restart(cx));
+    }
+
     fn on_message(&mut self, from: Peer, message: Message, cx: &mut Cx<'_, Self>) {
         match message {
             Message::Kad(message) => self.with_kad(cx, |kad, cx| kad.on_message(from, message, cx)),
@@ -277,6 +285,10 @@ impl Protocol for Stack {
         if self.transfer.is_some() {
             self.with_transfer(cx, |transfer, cx| transfer.on_unreachable(peer, cx));
         }
+    }
+
+    fn touch(&self) -> u64 {
+        self.kad.touch()
     }
 
     fn peers(&self, visit: &mut dyn FnMut(Peer)) {

@@ -13,7 +13,8 @@
 //! | up, fault | none |
 //! | down | the input that crashed the peer, none when the crash came from outside |
 //!
-//! So each sent record has exactly one fate: a received record, a dropped record, or none yet, while the message is under way.
+//! So each sent record has exactly one fate: a received record, a dropped record, or none yet, while the message is under way. Where the simulated network
+//! doubles a message, its copy has a fate of its own with the same cause.
 
 use std::borrow::Cow;
 
@@ -190,6 +191,10 @@ pub enum DropCause {
     TooLong,
     /// A fault (a partition, a Byzantine peer) kept it back.
     Fault,
+    /// Bits had flipped on the way, and the codec rejected it.
+    Corrupt,
+    /// The receiver's NAT let nothing in from its sender.
+    Filtered,
     /// No connection to the receiver could be made.
     NotConnected,
     /// The connection closed before the message was written.
@@ -200,7 +205,7 @@ pub enum DropCause {
 
 impl DropCause {
     /// All causes, in the order of their numbers.
-    pub const ALL: [DropCause; 10] = [
+    pub const ALL: [DropCause; 12] = [
         DropCause::Loss,
         DropCause::UplinkFull,
         DropCause::DownlinkFull,
@@ -208,6 +213,8 @@ impl DropCause {
         DropCause::NoSuchPeer,
         DropCause::TooLong,
         DropCause::Fault,
+        DropCause::Corrupt,
+        DropCause::Filtered,
         DropCause::NotConnected,
         DropCause::Closed,
         DropCause::QueueFull,
@@ -224,6 +231,8 @@ impl DropCause {
             DropCause::NoSuchPeer => "no_such_peer",
             DropCause::TooLong => "too_long",
             DropCause::Fault => "fault",
+            DropCause::Corrupt => "corrupt",
+            DropCause::Filtered => "filtered",
             DropCause::NotConnected => "not_connected",
             DropCause::Closed => "closed",
             DropCause::QueueFull => "queue_full",

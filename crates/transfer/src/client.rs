@@ -25,7 +25,7 @@ const LEARN: u8 = 3;
 /// The least that a fetch looks ahead.
 const AHEAD: usize = 16;
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Client {
     sessions: BTreeMap<u32, Session>,
     wants: Wants,

@@ -58,7 +58,7 @@ pub(crate) struct Usual<'c> {
     rate: Option<u64>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Link {
     asks: VecDeque<Ask>,
     probes: VecDeque<(Cid, Time)>,

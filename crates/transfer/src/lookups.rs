@@ -10,7 +10,7 @@ use peerglass_store::Cid;
 use crate::{Event, Transfer};
 
 /// Which lookups are pending. Bounded by those who ask: a number per fetch, and one for all clients.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Lookups {
     pending: BTreeSet<Cid>,
 }

@@ -22,7 +22,7 @@ use crate::{Block, Config, Message, Presence, Transfer, Want, WantKind};
 /// About how many bytes a presence takes on the wire, and a want, and what a block takes beyond its own.
 pub(crate) const LINE: usize = 44;
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Outbox {
     /// Messages that are complete, in order.
     ready: Vec<(Peer, Message)>,
@@ -30,7 +30,7 @@ pub(crate) struct Outbox {
     open: BTreeMap<Peer, Letter>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Letter {
     message: Message,
     bytes: usize,

@@ -27,7 +27,7 @@ const SAMPLE: Duration = Duration::from_millis(100);
 /// A block at least this large measures the rate even when it was asked for alone.
 const LARGE: u32 = 64 << 10;
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Pace {
     rate: Option<u64>,
     /// What the first block says when it is large. It took the way there and back too, so this is too low, and gives way to the first measurement.

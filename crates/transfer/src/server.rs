@@ -26,7 +26,7 @@ use crate::outbox::Outbox;
 use crate::wantlist::Wantlist;
 use crate::{Block, Config, Presence, Transfer, Want, WantKind};
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Server {
     clients: BTreeMap<Peer, Wantlist>,
     /// Who wants what, the other way round. Its size is the sum of all lists.
@@ -37,7 +37,7 @@ pub(crate) struct Server {
     busy: BTreeSet<Peer>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Wanted {
     by: SmallVec<[Peer; 2]>,
     in_backlog: bool,

@@ -42,7 +42,7 @@ impl Gone {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Source {
     pub(crate) peer: Peer,
     pub(crate) gone: Option<Gone>,
@@ -80,7 +80,7 @@ impl Source {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Session {
     pub(crate) number: u32,
     pub(crate) root: Cid,
@@ -99,7 +99,7 @@ pub(crate) struct Session {
 }
 
 /// What a fetch should do now that it was checked.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     GoOn,
     TryAgain,

@@ -13,7 +13,7 @@ use crate::server::Server;
 use crate::{Block, Command, Config, Event, Ledger, Local, Message, Timer};
 
 /// Block exchange at one peer.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Transfer {
     client: Client,
     server: Server,

@@ -29,7 +29,7 @@ pub(crate) enum Phase {
     Learning(u8),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Want {
     /// The DAG order in which it was met, over all fetches.
     pub(crate) order: u64,
@@ -68,7 +68,7 @@ pub(crate) fn add(peers: &mut Peers, peer: Peer) {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Wants {
     table: BTreeMap<Cid, Want>,
     ready: BTreeMap<u64, Cid>,

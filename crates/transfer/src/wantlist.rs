@@ -20,7 +20,7 @@ pub(crate) struct Line {
 /// Blocks on their way to a client, highest priority first, then as they came.
 type Queue = BTreeMap<(Reverse<i32>, u64), Block>;
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Wantlist {
     lines: BTreeMap<Cid, Line>,
     queue: Queue,

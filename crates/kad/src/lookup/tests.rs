@@ -10,11 +10,11 @@ use super::*;
 const SHAPE: Shape = Shape { k: 20, alpha: 3, beta: 20, patience: Duration::from_secs(2), shortlist: 160, per_answer: 40 };
 const ME: Peer = Peer(u32::MAX);
 
-fn distance(peer: Peer, target: u64) -> Distance {
-    Key::derived(1, peer) ^ Key::derived(2, Peer(target as u32))
+fn distance(peer: Peer, target: u64) -> u64 {
+    (Key::derived(1, peer) ^ Key::derived(2, Peer(target as u32))).high()
 }
 
-fn near(peers: impl IntoIterator<Item = Peer>, target: u64) -> Vec<(Peer, Distance)> {
+fn near(peers: impl IntoIterator<Item = Peer>, target: u64) -> Vec<(Peer, u64)> {
     peers.into_iter().map(|peer| (peer, distance(peer, target))).collect()
 }
 
@@ -75,10 +75,10 @@ proptest! {
         let world = World::random(peers, each, silent, seed);
         let mut lookup = Lookup::new(shape, ME, near((0..peers.min(5)).map(Peer), seed));
         let asked = world.run(&mut lookup, &mut Rng::new(seed));
-        let mut answered: Vec<(Peer, Distance)> = near(asked.into_iter().filter(|p| !world.silent.contains(p)), seed);
+        let mut answered: Vec<(Peer, u64)> = near(asked.into_iter().filter(|p| !world.silent.contains(p)), seed);
         answered.sort_by_key(|(_, distance)| *distance);
         answered.truncate(shape.k);
-        let found: Vec<(Peer, Distance)> = lookup.closest().map(|c| (c.peer, c.distance)).collect();
+        let found: Vec<(Peer, u64)> = lookup.closest().map(|c| (c.peer, c.distance)).collect();
         prop_assert_eq!(found, answered);
         prop_assert!(lookup.is_finished() && lookup.next(Time::MAX) == Next::Finished);
     }
@@ -197,4 +197,16 @@ fn answers_of_strangers_are_ignored() {
     assert!(!lookup.on_answer(Peer(0), near([Peer(8)], 1)), "it was not asked yet");
     assert!(!lookup.on_failure(Peer(7)));
     assert_eq!(lookup.candidates().len(), 1);
+}
+
+#[test]
+fn peers_at_one_distance_are_all_remembered_and_each_once() {
+    let mut lookup = Lookup::new(SHAPE, ME, [(Peer(3), 7), (Peer(1), 7), (Peer(3), 7), (Peer(2), 7)]);
+    assert_eq!(lookup.candidates().iter().map(|c| c.peer.0).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(lookup.next(Time::ZERO), Next::Query(Peer(1)));
+}
+
+#[test]
+fn a_candidate_takes_sixteen_bytes() {
+    assert_eq!(size_of::<Candidate>(), 16);
 }
