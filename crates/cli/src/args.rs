@@ -154,6 +154,12 @@ pub(crate) struct SimArgs {
     /// How much is recorded: with contents of messages and steps of algorithms, or only what was sent, received and lost
     #[arg(long, value_enum, default_value_t = Contents::Full)]
     pub(crate) capture: Contents,
+    /// Start even if there seems to be too little memory
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Compute on so many threads: the result is the same. For large networks; a run that is recorded (--out) uses one
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u16).range(1..=64))]
+    pub(crate) threads: u16,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

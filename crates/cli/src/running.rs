@@ -157,6 +157,7 @@ pub(crate) async fn until_done<T>(node: &Node, work: impl Future<Output = Result
 
 /// Does `first`, then serves until Ctrl-C, which is the way to end it, and stops the node.
 pub(crate) async fn serve(node: &Node, first: impl Future<Output = Result<(), Failure>>, output: Output) -> Result<(), Failure> {
+    let interruption = interruption();
     let serving = async {
         first.await?;
         output.say("serving; press Ctrl-C to stop");
@@ -165,7 +166,7 @@ pub(crate) async fn serve(node: &Node, first: impl Future<Output = Result<(), Fa
     let result = tokio::select! {
         result = serving => result,
         failure = report_notices(node, output) => Err(failure),
-        () = interruption() => Ok(()),
+        () = interruption => Ok(()),
     };
     stop(node, result).await
 }
@@ -181,19 +182,24 @@ async fn stop<T>(node: &Node, result: Result<T, Failure>) -> Result<T, Failure> 
 pub(crate) type Interruption = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Waits for Ctrl-C, or on Unix for the signal that asks to terminate.
-pub(crate) async fn interruption() {
+///
+/// They are caught from this call on, and not only once the future is polled: who has been told to press Ctrl-C may do so at once.
+pub(crate) fn interruption() -> impl Future<Output = ()> + Send {
     #[cfg(unix)]
-    {
+    let (mut interrupt, mut terminate) = {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
+        (signal(SignalKind::interrupt()).ok(), signal(SignalKind::terminate()).ok())
+    };
+    #[cfg(windows)]
+    let (mut interrupt, mut terminate) = (tokio::signal::windows::ctrl_c().ok(), tokio::signal::windows::ctrl_close().ok());
+    async move {
+        tokio::select! {
+            // A signal that cannot be caught ends the process by itself.
+            Some(_) = async { interrupt.as_mut()?.recv().await } => {}
+            Some(_) = async { terminate.as_mut()?.recv().await } => {}
+            else => std::future::pending().await,
         }
     }
-    let _ = tokio::signal::ctrl_c().await;
 }
 
 /// Tells what the node notices that somebody should do something about, until the node stops.

@@ -209,6 +209,20 @@ fn a_scenario_that_is_missing_or_malformed_is_named_with_the_line() {
 }
 
 #[test]
+fn a_scenario_that_does_not_fit_into_memory_is_refused_before_it_starts() {
+    let home = Home::new();
+    // More than any computer has: every peer is slow, and again, and again.
+    let flood =
+        "title = \"flood\"\npeers = 10000000\nduration = \"1 h\"\n[[fault]]\nkind = \"slow\"\nat = \"0 s\"\neach = \"1 s\"\nevery = \"1 s\"\n";
+    std::fs::write(home.path("flood.toml"), flood).unwrap();
+    if !Path::new("/proc/meminfo").exists() {
+        return skip("a_scenario_that_does_not_fit_into_memory_is_refused_before_it_starts", "how much memory is free is only known on Linux");
+    }
+    home.run(&["sim", "flood.toml", "--out", "run"]).fails(1, &["flood.toml:2: 10000000 peers", "of memory", "--peers", "--force"]);
+    assert!(!home.has("run"));
+}
+
+#[test]
 fn what_cannot_be_shared_is_named_before_anything_is_served() {
     let home = Home::new();
     home.file("file", 10);

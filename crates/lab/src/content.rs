@@ -20,12 +20,20 @@ pub struct ContentError {
     pub source: ImportError,
 }
 
+/// The DAGs of all contents of a scenario: those it names, then those of its libraries.
+pub(crate) fn load_all(scenario: &Scenario) -> Result<Vec<Dag>, ContentError> {
+    let named: Vec<Dag> = scenario.content.iter().enumerate().map(|(i, content)| load(scenario, i, content)).collect::<Result<_, _>>()?;
+    let sizes = scenario.libraries().into_iter().flat_map(|(items, size)| (0..items).map(move |_| size));
+    let generated = sizes.enumerate().map(|(i, size)| Dag::synthetic((named.len() + i) as u64, size.0, Shape::default())).collect::<Vec<_>>();
+    Ok(named.into_iter().chain(generated).collect())
+}
+
 /// The DAG of a scenario's content. Generated contents differ from each other by their number.
-pub(crate) fn load(scenario: &Scenario, number: usize, content: &ContentSpec) -> Result<Dag, ContentError> {
+fn load(scenario: &Scenario, number: usize, content: &ContentSpec) -> Result<Dag, ContentError> {
     match &content.path {
         Some(path) => Dag::of_path(&scenario.resolve(path), &ImportOptions::default()).map_err(|source| ContentError {
             name: content.name.clone(),
-            scenario: scenario.file.clone(),
+            scenario: scenario.origin.file.clone(),
             source,
         }),
         None => Ok(Dag::synthetic(number as u64, content.size.unwrap_or(Size(0)).0, Shape::default())),

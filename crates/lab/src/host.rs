@@ -3,10 +3,11 @@
 //! Blocks exist as sizes only: a peer's store is one bit a block, and thousands of peers share one description of each DAG. So a simulated peer that holds a
 //! terabyte costs 128 KiB.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use peerglass_core::{Peer, Time};
-use peerglass_sim::{Host, HostCx};
+use peerglass_sim::{Disk, Host, HostCx};
 use peerglass_stack::{Command, Event, Stack, Tag};
 use peerglass_store::{Cid, Dag, Local};
 use peerglass_transfer::{FetchError, FetchSummary};
@@ -15,13 +16,26 @@ use peerglass_transfer::{FetchError, FetchSummary};
 #[derive(Debug, Default)]
 pub struct Catalogue {
     contents: Vec<Dag>,
+    /// Of which content a block is, where there are more than a few.
+    of: HashMap<Cid, u32>,
 }
+
+/// So many contents are asked one after the other whether a block is theirs.
+const FEW: usize = 4;
 
 impl Catalogue {
     /// The catalogue of these DAGs.
     #[must_use]
     pub fn new(contents: Vec<Dag>) -> Arc<Self> {
-        Arc::new(Self { contents })
+        let mut of = HashMap::new();
+        if contents.len() > FEW {
+            for (number, dag) in contents.iter().enumerate() {
+                (0..dag.len() as u32).for_each(|block| {
+                    of.entry(*dag.cid(block)).or_insert(number as u32);
+                });
+            }
+        }
+        Arc::new(Self { contents, of })
     }
 
     /// The DAG with this number.
@@ -31,7 +45,8 @@ impl Catalogue {
     }
 
     fn find(&self, cid: &Cid) -> Option<(usize, u32)> {
-        self.contents.iter().enumerate().find_map(|(number, dag)| dag.index_of(cid).map(|block| (number, block)))
+        let here = |number: usize| self.contents.get(number)?.index_of(cid).map(|block| (number, block));
+        if self.contents.len() <= FEW { (0..self.contents.len()).find_map(here) } else { self.of.get(cid).and_then(|number| here(*number as usize)) }
     }
 }
 
@@ -86,7 +101,7 @@ pub enum Answer {
 }
 
 /// The local application of a simulated peer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct LabHost {
     catalogue: Arc<Catalogue>,
     /// One bit a block, for each content this peer has anything of.
@@ -98,13 +113,14 @@ pub struct LabHost {
     pub arrived: u64,
     /// Once fetched, a DAG is shared too.
     pub reshare: bool,
+    disk: Disk,
 }
 
 impl LabHost {
     /// A peer that has nothing yet.
     #[must_use]
     pub fn new(catalogue: Arc<Catalogue>) -> Self {
-        Self { catalogue, have: Vec::new(), answers: Vec::new(), providers: Vec::new(), arrived: 0, reshare: false }
+        Self { catalogue, have: Vec::new(), answers: Vec::new(), providers: Vec::new(), arrived: 0, reshare: false, disk: Disk::Sound }
     }
 
     /// What came of what this peer asked for, in the order the answers came.
@@ -152,7 +168,11 @@ impl LabHost {
         &mut self.have[at].1
     }
 
+    /// A block that cannot be read, or whose bytes turn out to be wrong when they are checked, is not served.
     fn local(&self, cid: &Cid) -> Option<Local> {
+        if matches!(self.disk, Disk::Broken | Disk::Corrupt) {
+            return None;
+        }
         let (number, block) = self.catalogue.find(cid)?;
         let dag = self.catalogue.content(number).filter(|_| self.has(number, block))?;
         Some(dag.local(block))
@@ -182,9 +202,26 @@ impl LabHost {
 }
 
 impl Host<Stack> for LabHost {
+    /// With what it had, it goes on; its store is a disk's.
+    fn on_restart(&mut self, _: &mut HostCx<'_, Stack>) {}
+
+    fn hand_over(&mut self, fresh: &mut Self) {
+        fresh.answers = std::mem::take(&mut self.answers);
+        fresh.reshare = self.reshare;
+        fresh.disk = self.disk;
+    }
+
+    fn on_disk(&mut self, disk: Disk, _: &mut HostCx<'_, Stack>) {
+        self.disk = disk;
+    }
+
     fn on_event(&mut self, event: Event, world: &mut HostCx<'_, Stack>) {
         let (tag, answer) = match event {
             Event::Lookup { cid } => return world.command(Command::Local { cid, found: self.local(&cid) }),
+            Event::Arrived { tag, .. } if matches!(self.disk, Disk::Full | Disk::Broken) => {
+                world.command(Command::Cancel { tag });
+                (tag, Answer::Rejected(format!("the disk is {}", self.disk.name())))
+            }
             Event::Arrived { cid, .. } => return self.store(&cid),
             Event::Mode { .. } | Event::Republished { .. } | Event::Misbehaved { .. } => return,
             Event::Joined { contacts } => (0, Answer::Joined { contacts }),

@@ -11,7 +11,10 @@
 //! | module | holds |
 //! |---|---|
 //! | [`scenario`], [`units`] | what a person writes |
-//! | [`plan`] | the cast and the times |
+//! | `check` | what may not be asked for |
+//! | [`plan`], [`distribution`] | the cast, the times, and what goes wrong when |
+//! | `network`, `strike`, `bend` | what a scenario says of the network, of faults and of Byzantine peers, in the engine |
+//! | [`memory`] | whether it fits into this computer |
 //! | [`content`] | what is shared: real files, as sizes and links |
 //! | [`host`] | the local application of a simulated peer |
 //! | [`run`], [`summary`] | carrying it out, and what came of it |
@@ -20,15 +23,20 @@
 mod bend;
 mod check;
 pub mod content;
+pub mod distribution;
 pub mod host;
+pub mod memory;
+mod network;
 pub mod plan;
 pub mod run;
 pub mod scenario;
+mod strike;
 pub mod suite;
 pub mod suite_sim;
 pub mod summary;
 pub mod units;
 
+pub use network::LatencyTableError;
 pub use run::{Run, RunError};
 pub use scenario::{Scenario, ScenarioError};
 pub use summary::Summary;

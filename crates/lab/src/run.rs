@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use peerglass_core::{Peer, Time};
-use peerglass_sim::{Access, Latency, Limits, Link, Network, Setup, SetupError, Simulation, Spread, Stats};
+use peerglass_sim::{ControlError, Limits, Setup, SetupError, Simulation, Stats};
 use peerglass_stack::{Command, Config, Stack, wire_len};
 use peerglass_trace::{Recorder, Totals};
 use thiserror::Error;
 
 use crate::content::{self, ContentError};
 use crate::host::{Catalogue, LabHost};
-use crate::plan::Plan;
-use crate::scenario::{LatencySpec, NetworkSpec, Scenario};
+use crate::network::{self, LatencyTableError};
+use crate::plan::{Plan, PlanError};
+use crate::scenario::Scenario;
+use crate::strike::Striker;
 use crate::summary::Summary;
-use crate::units::Rate;
 
 /// The simulation of a lab: the real stack, with the lab's local application.
 pub type LabSimulation<R> = Simulation<Stack, LabHost, R>;
@@ -24,9 +25,18 @@ pub enum RunError {
     /// The content cannot be read.
     #[error(transparent)]
     Content(#[from] ContentError),
+    /// What happens cannot be planned.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     /// The network cannot be set up.
     #[error("the network of the scenario cannot be: {0}")]
     Network(#[from] SetupError),
+    /// The latencies cannot be read.
+    #[error(transparent)]
+    Latencies(#[from] LatencyTableError),
+    /// The plan asks for something that the engine refuses.
+    #[error("the plan cannot be carried out: {0}")]
+    Control(#[from] ControlError),
 }
 
 /// A scenario about to be run, running, or done.
@@ -40,23 +50,29 @@ pub struct Run<R: Recorder> {
 impl<R: Recorder> Run<R> {
     /// Reads the content and prepares the network. Nothing has happened yet.
     pub fn new(scenario: Scenario, seed: u64, recorder: R) -> Result<Self, RunError> {
-        let contents = scenario.content.iter().enumerate().map(|(i, content)| content::load(&scenario, i, content)).collect::<Result<Vec<_>, _>>()?;
-        let plan = Plan::new(&scenario, seed, &contents.iter().map(|dag| *dag.root()).collect::<Vec<_>>());
+        let network = network::of(&scenario)?;
+        let contents = content::load_all(&scenario)?;
+        let mut plan = Plan::new(&scenario, seed, &contents.iter().map(|dag| *dag.root()).collect::<Vec<_>>())?;
         let catalogue = Catalogue::new(contents);
-        let setup = Setup { seed, config: config(&scenario), network: network(&scenario.network), wire_len, recorder };
+        let setup = Setup { seed, config: config(&scenario), network, wire_len, recorder };
         let mut simulation = Simulation::new(setup)?;
-        populate(&mut simulation, &scenario, &plan, &catalogue);
+        populate(&mut simulation, &scenario, &mut plan, &catalogue)?;
         Ok(Self { scenario, catalogue, plan, simulation })
     }
 
     /// Runs to the scenario's end, telling `progress` the virtual time now and then.
-    pub fn run(&mut self, mut progress: impl FnMut(Time)) {
+    pub fn run(&mut self, progress: impl FnMut(Time)) {
+        self.run_on(1, progress);
+    }
+
+    /// The same on so many threads, with the same result ([`Simulation::run_until_on`]).
+    pub fn run_on(&mut self, threads: usize, mut progress: impl FnMut(Time)) {
         let end = Time::ZERO + self.scenario.duration.0;
         let step = self.scenario.duration.0 / 100;
         let mut until = Time::ZERO;
         while until < end {
             until = (until + step.max(core::time::Duration::from_nanos(1))).min(end);
-            self.simulation.run_until(until);
+            self.simulation.run_until_on(until, threads);
             progress(until);
         }
     }
@@ -75,7 +91,7 @@ impl<R: Recorder> Run<R> {
 
     /// Message counts.
     #[must_use]
-    pub fn totals(&self) -> &Totals {
+    pub fn totals(&self) -> std::borrow::Cow<'_, Totals> {
         self.simulation.totals()
     }
 
@@ -91,28 +107,41 @@ impl<R: Recorder> Run<R> {
     }
 }
 
-/// Adds the peers and everything they will be asked to do.
-fn populate<R: Recorder>(simulation: &mut LabSimulation<R>, scenario: &Scenario, plan: &Plan, catalogue: &Arc<Catalogue>) {
+/// Adds the peers and everything that they will be asked to do and that will befall them. What the engine has taken over leaves the plan.
+fn populate<R: Recorder>(
+    simulation: &mut LabSimulation<R>,
+    scenario: &Scenario,
+    plan: &mut Plan,
+    catalogue: &Arc<Catalogue>,
+) -> Result<(), RunError> {
+    let mut striker = Striker::new(plan, catalogue, simulation.access());
     let mut hosts: Vec<LabHost> = plan.joins.iter().map(|_| LabHost::new(Arc::clone(catalogue))).collect();
-    for (content, peer) in &plan.publishers {
-        hosts[peer.index()].fill(*content);
+    for publish in &plan.publishes {
+        hosts[publish.peer.index()].fill(publish.content);
     }
-    for (content, peer, _) in &plan.fetchers {
-        hosts[peer.index()].reshare |= scenario.content[*content].reshare;
+    for fetch in &plan.fetches {
+        hosts[fetch.peer.index()].reshare |= scenario.content.get(fetch.content).is_some_and(|content| content.reshare);
     }
     simulation.reserve(hosts.len());
-    for (host, (at, contacts)) in hosts.into_iter().zip(&plan.joins) {
+    for (host, join) in hosts.into_iter().zip(&plan.joins) {
         let stack = Stack::new(simulation.config());
-        let peer = simulation.join_at(*at, stack, host);
-        ask(simulation, *at, peer, Command::Join { contacts: contacts.clone() });
+        let peer = simulation.join_at(join.at, stack, host);
+        if let Some(key) = join.key {
+            simulation.place(peer, key)?;
+        }
+        ask(simulation, join.at, peer, Command::Join { contacts: join.contacts.clone() });
     }
-    for (at, peer, command) in &plan.commands {
-        ask(simulation, *at, *peer, command.clone());
+    for nat in &plan.nats {
+        simulation.set_nat(nat.peer, network::nat_kind(nat.kind), nat.timeout)?;
     }
-    for (at, peer) in &plan.crashes {
-        let known = simulation.crash_at(*at, *peer);
-        debug_assert!(known.is_ok(), "the plan names only peers of the scenario");
+    for (at, strike) in &plan.strikes {
+        striker.strike(simulation, *at, strike)?;
     }
+    for (at, peer, command) in std::mem::take(&mut plan.commands) {
+        ask(simulation, at, peer, command);
+    }
+    plan.strikes = Vec::new();
+    Ok(())
 }
 
 fn ask<R: Recorder>(simulation: &mut LabSimulation<R>, at: Time, peer: Peer, command: Command) {
@@ -131,17 +160,6 @@ fn config(scenario: &Scenario) -> Config {
     config.kad.alpha = spec.alpha.unwrap_or(config.kad.alpha);
     config.kad.paths = spec.disjoint_paths.unwrap_or(config.kad.paths);
     config
-}
-
-/// The simulator's network as the scenario wants it.
-pub(crate) fn network(spec: &NetworkSpec) -> Network {
-    let latency = match spec.latency {
-        LatencySpec::Constant { mean } => Latency::Constant(mean.0),
-        LatencySpec::Uniform { min, max } => Latency::Uniform { from: min.0, to: max.0 },
-        LatencySpec::LogNormal { median, sigma, min } => Latency::LogNormal { median: median.0, sigma, least: min.0 },
-    };
-    let link = |rate: Option<Rate>| Link { rate: rate.map(|rate| (rate.0 * 8.0).round().max(1.0) as u64), buffer: spec.buffer.0 };
-    Network { latency, spread: Spread::PerPair, loss: spec.loss.0, access: Access { up: link(spec.up), down: link(spec.down) }, ..Network::default() }
 }
 
 /// Runs a simulation until `done`, in steps of `limits`: for suites and tests.

@@ -7,11 +7,12 @@ use std::fmt;
 use std::time::Duration;
 
 use peerglass_core::{Peer, Time};
+use peerglass_stack::Tag;
 use peerglass_trace::{DropCause, Recorder, Totals};
 use serde::Serialize;
 
-use crate::host::{Answer, Catalogue, LabHost};
-use crate::plan::{Asked, Lookup, Plan};
+use crate::host::{Answer, Answered, Catalogue};
+use crate::plan::{Lookup, Plan, Publish};
 use crate::run::LabSimulation;
 use crate::scenario::Scenario;
 use crate::units::Size;
@@ -33,6 +34,8 @@ pub struct Summary {
     pub mean_contacts: f64,
     /// What was shared and fetched.
     pub contents: Vec<ContentSummary>,
+    /// Fetches of generated contents, all together; none if there were none.
+    pub library: Option<FetchSummary>,
     /// Lookups of random keys; none if there were none.
     pub lookups: Option<LookupSummary>,
     /// Messages by name.
@@ -61,6 +64,21 @@ pub struct ContentSummary {
     /// Of those: have it whole.
     pub whole: usize,
     /// Of those: died before they had it.
+    pub died: usize,
+    /// Of those: gave up.
+    pub failed: usize,
+    /// How long the whole ones took, in seconds.
+    pub seconds: Option<Quantiles>,
+}
+
+/// What came of the fetches of generated contents.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct FetchSummary {
+    /// How many began.
+    pub fetches: usize,
+    /// Of those: ended well.
+    pub whole: usize,
+    /// Of those: died with their peers.
     pub died: usize,
     /// Of those: gave up.
     pub failed: usize,
@@ -125,9 +143,17 @@ fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
+/// What is counted: operations that begin when what is measured does, or later.
+struct Measured<'a, R: Recorder> {
+    from: Time,
+    plan: &'a Plan,
+    simulation: &'a LabSimulation<R>,
+}
+
 impl Summary {
     pub(crate) fn of<R: Recorder>(scenario: &Scenario, plan: &Plan, catalogue: &Catalogue, simulation: &LabSimulation<R>) -> Self {
         let contacts: Vec<f64> = simulation.living().map(|(_, stack)| stack.kad().contacts() as f64).collect();
+        let measured = Measured { from: Time::ZERO + scenario.phases.initialisation.0, plan, simulation };
         Self {
             title: scenario.title.clone(),
             seed: simulation.seed(),
@@ -135,10 +161,11 @@ impl Summary {
             peers: plan.joins.len(),
             died: plan.joins.len() - contacts.len(),
             mean_contacts: mean(&contacts).unwrap_or(0.0),
-            contents: (0..scenario.content.len()).filter_map(|n| content(n, scenario, plan, catalogue, simulation)).collect(),
-            lookups: lookups(plan, simulation),
-            messages: messages(simulation.totals()),
-            dropped: dropped(simulation.totals()),
+            contents: (0..scenario.content.len()).filter_map(|n| measured.content(n, scenario, catalogue)).collect(),
+            library: Some(measured.fetches(|content| content >= scenario.content.len())).filter(|library| library.fetches > 0),
+            lookups: measured.lookups(),
+            messages: messages(&simulation.totals()),
+            dropped: dropped(&simulation.totals()),
         }
     }
 }
@@ -154,71 +181,78 @@ fn dropped(totals: &Totals) -> BTreeMap<String, u64> {
     totals.drop_causes().filter(|(_, count)| *count > 0).map(|(cause, count): (DropCause, u64)| (cause.name().to_owned(), count)).collect()
 }
 
-fn content<R: Recorder>(n: usize, scenario: &Scenario, plan: &Plan, catalogue: &Catalogue, simulation: &LabSimulation<R>) -> Option<ContentSummary> {
-    let dag = catalogue.content(n)?;
-    let publishers: Vec<Peer> = plan.publishers.iter().filter(|(content, _)| *content == n).map(|(_, peer)| *peer).collect();
-    let replicas: Vec<f64> = publishers.iter().filter_map(|peer| shared(simulation.host(*peer)?, n)).collect();
-    let mut summary = ContentSummary {
-        name: scenario.content[n].name.clone(),
-        cid: dag.root().to_string(),
-        bytes: dag.bytes(),
-        blocks: dag.len(),
-        publishers: publishers.len(),
-        mean_replicas: mean(&replicas).unwrap_or(0.0),
-        fetchers: 0,
-        whole: 0,
-        died: 0,
-        failed: 0,
-        seconds: None,
-    };
-    let mut seconds = Vec::new();
-    for (_, peer, began) in plan.fetchers.iter().filter(|(content, ..)| *content == n) {
-        summary.fetchers += 1;
-        match simulation.host(*peer).and_then(|host| fetched(host, n)) {
-            Some((at, true)) => {
-                summary.whole += 1;
-                seconds.push(at.since(*began).as_secs_f64());
+impl<R: Recorder> Measured<'_, R> {
+    fn content(&self, n: usize, scenario: &Scenario, catalogue: &Catalogue) -> Option<ContentSummary> {
+        let dag = catalogue.content(n)?;
+        let publishes: Vec<&Publish> = self.plan.publishes.iter().filter(|publish| publish.content == n).collect();
+        let measured = publishes.iter().filter(|publish| publish.at >= self.from);
+        let replicas: Vec<f64> = measured.filter_map(|publish| self.replicas(publish)).collect();
+        let FetchSummary { fetches, whole, died, failed, seconds } = self.fetches(|content| content == n);
+        Some(ContentSummary {
+            name: scenario.content[n].name.clone(),
+            cid: dag.root().to_string(),
+            bytes: dag.bytes(),
+            blocks: dag.len(),
+            publishers: publishes.len(),
+            mean_replicas: mean(&replicas).unwrap_or(0.0),
+            fetchers: fetches,
+            whole,
+            died,
+            failed,
+            seconds,
+        })
+    }
+
+    /// Peers that a publisher told.
+    fn replicas(&self, publish: &Publish) -> Option<f64> {
+        self.answer(publish.peer, publish.tag)
+            .and_then(|asked| if let Answer::Shared { replicas } = &asked.answer { Some(*replicas as f64) } else { None })
+    }
+
+    fn fetches(&self, of: impl Fn(usize) -> bool) -> FetchSummary {
+        let mut summary = FetchSummary::default();
+        let mut seconds = Vec::new();
+        for fetch in self.plan.fetches.iter().filter(|fetch| of(fetch.content) && fetch.at >= self.from) {
+            summary.fetches += 1;
+            match self.answer(fetch.peer, fetch.tag) {
+                Some(asked) if matches!(asked.answer, Answer::Fetched(_)) => {
+                    summary.whole += 1;
+                    seconds.push(asked.at.since(fetch.at).as_secs_f64());
+                }
+                Some(_) => summary.failed += 1,
+                None if self.simulation.alive(fetch.peer) => summary.failed += 1,
+                None => summary.died += 1,
             }
-            Some((_, false)) => summary.failed += 1,
-            None if simulation.alive(*peer) => summary.failed += 1,
-            None => summary.died += 1,
         }
+        summary.seconds = Quantiles::of(seconds);
+        summary
     }
-    summary.seconds = Quantiles::of(seconds);
-    Some(summary)
-}
 
-fn shared(host: &LabHost, n: usize) -> Option<f64> {
-    host.answers().iter().find_map(|asked| match &asked.answer {
-        Answer::Shared { replicas } if asked.tag == Asked::Share(n as u32).tag() => Some(*replicas as f64),
-        _ => None,
-    })
-}
-
-/// When the fetch of content `n` ended, and whether well.
-fn fetched(host: &LabHost, n: usize) -> Option<(Time, bool)> {
-    host.answers().iter().find(|asked| asked.tag == Asked::Fetch(n as u32).tag()).map(|asked| (asked.at, matches!(asked.answer, Answer::Fetched(_))))
-}
-
-fn lookups<R: Recorder>(plan: &Plan, simulation: &LabSimulation<R>) -> Option<LookupSummary> {
-    let (mut hops, mut requests, mut seconds, mut exact) = (Vec::new(), Vec::new(), Vec::new(), 0.0);
-    for lookup in &plan.lookups {
-        let Some(asked) = simulation.host(lookup.peer).and_then(|host| host.answers().iter().find(|asked| asked.tag == lookup.tag)) else { continue };
-        let Answer::Nodes { hops: path, requests: cost, closest } = &asked.answer else { continue };
-        hops.push(f64::from(*path));
-        requests.push(f64::from(*cost));
-        seconds.push(asked.at.since(lookup.at).as_secs_f64());
-        exact += f64::from(u8::from(is_exact(lookup, closest, simulation)));
+    fn lookups(&self) -> Option<LookupSummary> {
+        let (mut hops, mut requests, mut seconds, mut exact, mut began) = (Vec::new(), Vec::new(), Vec::new(), 0.0, 0);
+        for lookup in self.plan.lookups.iter().filter(|lookup| lookup.at >= self.from) {
+            began += 1;
+            let Some(asked) = self.answer(lookup.peer, lookup.tag) else { continue };
+            let Answer::Nodes { hops: path, requests: cost, closest } = &asked.answer else { continue };
+            hops.push(f64::from(*path));
+            requests.push(f64::from(*cost));
+            seconds.push(asked.at.since(lookup.at).as_secs_f64());
+            exact += f64::from(u8::from(is_exact(lookup, closest, self.simulation)));
+        }
+        let ended = hops.len();
+        Some(LookupSummary {
+            ended,
+            died: began - ended,
+            exact: exact / ended as f64,
+            hops: Quantiles::of(hops)?,
+            requests: Quantiles::of(requests)?,
+            seconds: Quantiles::of(seconds)?,
+        })
     }
-    let ended = hops.len();
-    Some(LookupSummary {
-        ended,
-        died: plan.lookups.len() - ended,
-        exact: exact / ended as f64,
-        hops: Quantiles::of(hops)?,
-        requests: Quantiles::of(requests)?,
-        seconds: Quantiles::of(seconds)?,
-    })
+
+    fn answer(&self, peer: Peer, tag: Tag) -> Option<&Answered> {
+        self.simulation.host(peer)?.answers().iter().find(|asked| asked.tag == tag)
+    }
 }
 
 /// Whether the first living peer that a lookup found is the closest of all the living but the one that looked.
@@ -241,6 +275,10 @@ impl fmt::Display for Summary {
         for content in &self.contents {
             content.fmt(f)?;
         }
+        if let Some(library) = &self.library {
+            write!(f, "  library    {} of {} fetches whole, {} died, {} gave up", library.whole, library.fetches, library.died, library.failed)?;
+            write_quantiles(f, library.seconds.as_ref())?;
+        }
         if let Some(lookups) = &self.lookups {
             lookups.fmt(f)?;
         }
@@ -258,10 +296,14 @@ impl fmt::Display for ContentSummary {
         writeln!(f, "  content    {}: {} in {} blocks, {}", self.name, Size(self.bytes), self.blocks, self.cid)?;
         writeln!(f, "             {} publishers, each told {:.1} peers", self.publishers, self.mean_replicas)?;
         write!(f, "  fetches    {} of {} whole, {} died, {} gave up", self.whole, self.fetchers, self.died, self.failed)?;
-        match &self.seconds {
-            Some(s) => writeln!(f, "; took {} (median), {} (90 %), {} at most", seconds(s.p50), seconds(s.p90), seconds(s.max)),
-            None => writeln!(f),
-        }
+        write_quantiles(f, self.seconds.as_ref())
+    }
+}
+
+fn write_quantiles(f: &mut fmt::Formatter<'_>, of: Option<&Quantiles>) -> fmt::Result {
+    match of {
+        Some(s) => writeln!(f, "; took {} (median), {} (90 %), {} at most", seconds(s.p50), seconds(s.p90), seconds(s.max)),
+        None => writeln!(f),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use peerglass_lab::scenario::BandwidthSpec;
 use peerglass_lab::{Run, Scenario, Summary};
 use peerglass_trace::{JsonLines, Off, RunHeader};
 
@@ -45,4 +46,15 @@ fn equal_seeds_give_equal_records_and_other_seeds_others() {
     let (other, changed) = records(8);
     assert!(first != other);
     assert_ne!(summary, changed);
+}
+
+#[test]
+fn the_story_is_the_same_where_blocks_share_links_as_flows() {
+    let mut scenario = scenario();
+    scenario.network.bandwidth = BandwidthSpec::MaxMin;
+    let mut run = Run::new(scenario, 1, Off).expect("the lab can be run");
+    run.run_on(2, |_| {});
+    let summary = run.summary();
+    let content = &summary.contents[0];
+    assert!(content.whole >= 14 && content.whole + content.died == content.fetchers, "{summary}");
 }

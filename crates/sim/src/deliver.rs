@@ -1,126 +1,217 @@
 //! Messages: from a protocol's send to the other protocol's handler, or to the reason why not.
 //!
 //! ```text
-//!   send ──▶ uplink ──▶ network ──▶ (queue) ──▶ arrive ──▶ downlink ──▶ (queue) ──▶ arrive again ──▶ handler
-//!             │full       │lost                   │down, no such peer      │full
-//!             ▼           ▼                       ▼                        ▼
-//!           dropped     dropped                 dropped ──▶ (queue) ──▶ unreachable, at the sender
+//!   send ──▶ weather ──▶ uplink ──▶ network ──▶ (queue) ──▶ arrive ──▶ downlink ──▶ (queue) ──▶ arrive again ──▶ handler
+//!             │cut,loss    │full       │lost                   │down, no such peer      │full
+//!             ▼            ▼           ▼                       ▼                        ▼
+//!           dropped      dropped     dropped                 dropped ──▶ (queue) ──▶ unreachable, at the sender
 //! ```
 //!
 //! A packet keeps its sender's counter all the way, so every event made of it has a place of its own in the order. A message that has left its
 //! sender arrives even if the sender crashes meanwhile.
 
-use peerglass_core::{Describe, Peer, Protocol, Time};
-use peerglass_trace::{DropCause, MessageKind, Recorder, What};
+use core::time::Duration;
 
-use crate::engine::{Input, Parcel, Pending, source};
+use peerglass_core::{Describe, Peer, Protocol, Rng, Time};
+use peerglass_trace::{DropCause, Recorder, What};
+
+use crate::Host;
 use crate::log::{Cause, describe};
-use crate::network::{Packet, Verdict};
+use crate::network::{Packet, Source, Verdict};
 use crate::queue::Stamp;
+use crate::shard::{Input, Parcel, Pending, Stage, source};
 use crate::slot::State;
-use crate::{Host, Simulation};
+use crate::weather::Forecast;
+use crate::world::Sight;
 
-impl<P: Protocol, H: Host<P>, R: Recorder> Simulation<P, H, R> {
+/// Sets the dice of link rules apart from those of the network.
+const WEATHER: u64 = 0x7765_6174_6865_7221;
+
+/// What befalls a packet on its way.
+struct Passage {
+    arrives: Time,
+    /// When a second copy arrives, if it was duplicated.
+    copy: Option<Time>,
+    corrupt: bool,
+}
+
+impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
     pub(crate) fn send(&mut self, from: Peer, to: Peer, message: P::Message, cause: Cause) {
-        let bytes = (self.wire_len)(&message);
-        let kind = self.totals.kind(message.name());
-        self.totals.sent(kind, bytes);
-        let cause = self.log.note(self.now, from, cause, |full| What::Sent { to, message: describe(&message, full), bytes });
-        let order = self.slots[from.index()].tick();
-        match self.depart(Packet { from, to, order }, bytes) {
-            Ok(time) => {
-                let stamp = Stamp { time, dest: to.0, source: source(from), order };
-                // A message of 4 GiB or more has no arrival: see `depart`.
-                let input = Input::Packet(Parcel { message, bytes: bytes as u32, kind, queued: false });
-                self.in_flight += 1;
-                self.queue.push(stamp, Pending { cause, input });
-            }
-            Err(why) => {
-                self.drop_message(from, to, kind, bytes, why, cause);
+        let bytes = (self.world.wire_len)(&message);
+        let kind = self.shard.totals.kind(message.name());
+        self.shard.totals.sent(kind, bytes);
+        self.shard.counts.in_flight += 1;
+        let cause = self.log.note(self.shard.now, from, cause, |full| What::Sent { to, message: describe(&message, full), bytes });
+        let order = self.shard.own(from).tick();
+        let packet = Packet { from, to, order };
+        // A message of 4 GiB or more has no arrival: see `depart`.
+        let mut parcel = Parcel { message, bytes: bytes as u32, source: Source::PUBLIC, queued: false };
+        let passage = match self.depart(packet, &parcel.message, bytes) {
+            Ok(passage) => passage,
+            Err(why) => return self.lose(from, to, &parcel, bytes, why, cause),
+        };
+        parcel.source = self.map_outbound(from, to);
+        if let Some(time) = passage.copy {
+            // What happens to the one does not happen to the other.
+            let order = self.shard.own(from).tick();
+            self.shard.counts.duplicated += 1;
+            self.shard.counts.in_flight += 1;
+            let copy = Parcel { message: parcel.message.clone(), ..parcel };
+            self.shard.push(Stamp { time, dest: to.0, source: source(from), order }, Pending { cause, input: Input::Packet(copy) });
+        }
+        if passage.corrupt {
+            let mut dice = Rng::for_step(self.world.seed ^ WEATHER, from, !order);
+            match self.world.garble.and_then(|garble| garble(&parcel.message, &mut dice)) {
+                Some(message) => parcel.message = message,
+                None => return self.lose(from, to, &parcel, bytes, DropCause::Corrupt, cause),
             }
         }
+        let stamp = Stamp { time: passage.arrives, dest: to.0, source: source(from), order };
+        if self.is_bulk(from, to, bytes) {
+            return self.start_flow(stamp, passage.arrives.since(self.shard.now), parcel, cause);
+        }
+        self.shard.push(stamp, Pending { cause, input: Input::Packet(parcel) });
     }
 
-    /// When a packet that leaves now arrives.
-    fn depart(&mut self, packet: Packet, bytes: u64) -> Result<Time, DropCause> {
+    /// What befalls a packet that leaves now.
+    fn depart(&mut self, packet: Packet, message: &P::Message, bytes: u64) -> Result<Passage, DropCause> {
         if u32::try_from(bytes).is_err() {
             return Err(DropCause::TooLong);
         }
         if packet.from == packet.to {
-            return Ok(self.now + self.network.loopback);
+            return Ok(Passage { arrives: self.shard.now + self.world.network.loopback, copy: None, corrupt: false });
         }
-        let slot = &mut self.slots[packet.from.index()];
-        let up = self.accesses[slot.access as usize].up;
-        let left = up.admit(&mut slot.up_busy, self.now, bytes).ok_or(DropCause::UplinkFull)?;
-        match self.network.verdict(self.seed, &packet) {
-            Verdict::Arrives(after) => Ok(left + after),
-            Verdict::Lost(why) => Err(why),
+        let forecast = self.forecast(&packet, message, bytes)?;
+        let (now, up, bulk) = (self.shard.now, self.access_of(packet.from).up, self.is_bulk(packet.from, packet.to, bytes));
+        let slot = self.shard.own(packet.from);
+        let left = if bulk { now } else { up.admit(&mut slot.up_busy, now, bytes).ok_or(DropCause::UplinkFull)? };
+        let Verdict::Arrives { after, copy, corrupt } = self.world.network.verdict(self.world.seed, &packet, &mut slot.bad) else {
+            return Err(DropCause::Loss);
+        };
+        let mut passage = Passage { arrives: left + after, copy: copy.map(|after| left + after), corrupt };
+        if let Some(forecast) = forecast {
+            self.befall(&packet, forecast, &mut passage)?;
         }
+        Ok(passage)
     }
 
-    fn drop_message(&mut self, from: Peer, to: Peer, kind: MessageKind, bytes: u64, why: DropCause, cause: Cause) -> Cause {
-        self.totals.dropped(kind, why);
-        let message = self.totals.name(kind);
-        self.log.note(self.now, from, cause, |_| What::Dropped { to, message, bytes, why })
+    /// What the receiver's NAT will see of a packet that passes the sender's.
+    #[inline]
+    fn map_outbound(&mut self, from: Peer, to: Peer) -> Source {
+        let now = self.shard.now;
+        let nat = self.shard.own(from).condition.as_deref_mut().and_then(|condition| condition.nat.as_mut());
+        nat.map_or(Source::PUBLIC, |nat| nat.outbound(to, now))
+    }
+
+    /// What rules and taps have in store for a packet; `None` for nothing.
+    #[inline]
+    fn forecast(&self, packet: &Packet, message: &P::Message, bytes: u64) -> Result<Option<Forecast>, DropCause> {
+        if self.world.weather.is_fair() && self.world.taps.is_empty() {
+            return Ok(None);
+        }
+        let mut forecast = self.world.weather.forecast(packet.from, packet.to);
+        let sight = Sight { time: self.shard.now, from: packet.from, to: packet.to, message, bytes };
+        self.world.taps.iter().filter_map(|tap| tap(&sight)).for_each(|fault| forecast.add(fault));
+        if forecast.cut { Err(DropCause::Fault) } else { Ok(Some(forecast).filter(|forecast| *forecast != Forecast::default())) }
+    }
+
+    fn befall(&self, packet: &Packet, forecast: Forecast, passage: &mut Passage) -> Result<(), DropCause> {
+        let mut dice = Rng::for_step(self.world.seed ^ WEATHER, packet.from, packet.order);
+        if dice.chance(forecast.loss) {
+            return Err(DropCause::Fault);
+        }
+        passage.arrives += forecast.delay;
+        passage.copy = passage.copy.map(|copy| copy + forecast.delay);
+        passage.corrupt |= dice.chance(forecast.corrupt);
+        if dice.chance(forecast.duplicate) {
+            passage.copy = passage.copy.or(Some(passage.arrives + Duration::from_nanos(1)));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn lose(&mut self, from: Peer, to: Peer, parcel: &Parcel<P>, bytes: u64, why: DropCause, cause: Cause) {
+        self.shard.counts.in_flight -= 1;
+        self.note_dropped(from, to, parcel.message.name(), bytes, why, cause);
+    }
+
+    pub(crate) fn drop_message(&mut self, from: Peer, to: Peer, parcel: &Parcel<P>, why: DropCause, cause: Cause) -> Cause {
+        self.note_dropped(from, to, parcel.message.name(), u64::from(parcel.bytes), why, cause)
+    }
+
+    fn note_dropped(&mut self, from: Peer, to: Peer, name: &'static str, bytes: u64, why: DropCause, cause: Cause) -> Cause {
+        let kind = self.shard.totals.kind(name);
+        self.shard.totals.dropped(kind, why);
+        let message = self.shard.totals.name(kind);
+        self.log.note(self.shard.now, from, cause, |_| What::Dropped { to, message, bytes, why })
     }
 
     /// A packet reaches its receiver's downlink or, once it has passed that, the receiver itself.
+    #[inline]
     pub(crate) fn arrive(&mut self, stamp: Stamp, parcel: Parcel<P>, cause: Cause) {
-        let Parcel { bytes, kind, queued, .. } = parcel;
-        let (from, to) = (Peer(stamp.source.wrapping_sub(1)), Peer(stamp.dest));
-        let Some(slot) = self.slots.get_mut(to.index()) else {
+        let (from, to, now) = (Peer(stamp.source.wrapping_sub(1)), Peer(stamp.dest), self.shard.now);
+        let Some(slot) = self.shard.slot_mut(to) else {
             return self.refuse(from, to, stamp, &parcel, DropCause::NoSuchPeer, cause);
         };
         if slot.state != State::Up {
             return self.refuse(from, to, stamp, &parcel, DropCause::PeerDown, cause);
         }
-        let down = self.accesses[slot.access as usize].down;
-        if down.rate.is_some() && !queued && from != to {
-            return match down.admit(&mut slot.down_busy, self.now, u64::from(bytes)) {
+        let nat = slot.condition.as_deref_mut().and_then(|condition| condition.nat.as_mut());
+        if let Some(nat) = nat.filter(|_| !parcel.queued && from != to)
+            && !nat.inbound(from, parcel.source, now)
+        {
+            // Silently: the sender learns nothing, as on the Internet.
+            return self.lose(from, to, &parcel, u64::from(parcel.bytes), DropCause::Filtered, cause);
+        }
+        let access = slot.condition.as_deref().and_then(|condition| condition.access);
+        let down = access.unwrap_or(self.world.accesses[slot.access as usize]).down;
+        if down.rate.is_some() && !parcel.queued && from != to {
+            return match down.admit(&mut slot.down_busy, now, u64::from(parcel.bytes)) {
                 Some(time) => {
                     let input = Input::Packet(Parcel { queued: true, ..parcel });
-                    self.queue.push(Stamp { time, ..stamp }, Pending { cause, input });
+                    self.shard.push(Stamp { time, ..stamp }, Pending { cause, input });
                 }
                 None => {
-                    self.in_flight -= 1;
-                    self.drop_message(from, to, kind, u64::from(bytes), DropCause::DownlinkFull, cause);
+                    self.shard.counts.in_flight -= 1;
+                    self.drop_message(from, to, &parcel, DropCause::DownlinkFull, cause);
                 }
             };
         }
         self.deliver(from, to, parcel, cause);
     }
 
+    #[inline]
     fn deliver(&mut self, from: Peer, to: Peer, parcel: Parcel<P>, cause: Cause) {
-        let Parcel { message, bytes, kind, .. } = parcel;
+        let Parcel { message, bytes, .. } = parcel;
         let bytes = u64::from(bytes);
-        self.in_flight -= 1;
-        self.totals.delivered(kind, bytes);
+        self.shard.counts.in_flight -= 1;
+        let kind = self.shard.totals.kind(message.name());
+        self.shard.totals.delivered(kind, bytes);
         // The fields stand in the sent record, the cause: writing them twice would double the cost of recording.
-        let cause = self.log.note(self.now, to, cause, |_| What::Received { from, message: describe(&message, false), bytes });
+        let cause = self.log.note(self.shard.now, to, cause, |_| What::Received { from, message: describe(&message, false), bytes });
         self.handle(to, cause, |protocol, cx| protocol.on_message(from, message, cx));
     }
 
     /// The receiver is not there: the message is lost, and its sender hears of it after a while.
-    fn refuse(&mut self, from: Peer, to: Peer, stamp: Stamp, parcel: &Parcel<P>, why: DropCause, cause: Cause) {
-        self.in_flight -= 1;
-        let cause = self.drop_message(from, to, parcel.kind, u64::from(parcel.bytes), why, cause);
+    pub(crate) fn refuse(&mut self, from: Peer, to: Peer, stamp: Stamp, parcel: &Parcel<P>, why: DropCause, cause: Cause) {
+        self.shard.counts.in_flight -= 1;
+        let cause = self.drop_message(from, to, parcel, why, cause);
         if from == to {
             return;
         }
-        if let Some(delay) = self.network.refusal(self.seed, &Packet { from, to, order: stamp.order }) {
+        if let Some(delay) = self.world.network.refusal(self.world.seed, &Packet { from, to, order: stamp.order }) {
             // The packet's own place in the order is free again, and now at its sender.
-            let stamp = Stamp { time: self.now + delay, dest: from.0, source: stamp.source, order: stamp.order };
-            self.queue.push(stamp, Pending { cause, input: Input::Unreachable { peer: to } });
+            let stamp = Stamp { time: self.shard.now + delay, dest: from.0, source: stamp.source, order: stamp.order };
+            self.shard.push(stamp, Pending { cause, input: Input::Unreachable { peer: to } });
         }
     }
 
     /// The sender hears that `other` could not be reached.
     pub(crate) fn unreachable(&mut self, peer: Peer, other: Peer, cause: Cause) {
         if !self.is_up(peer) {
-            self.ignored += 1;
+            self.shard.counts.ignored += 1;
             return;
         }
-        let cause = self.log.note(self.now, peer, cause, |_| What::Unreachable { peer: other });
+        let cause = self.log.note(self.shard.now, peer, cause, |_| What::Unreachable { peer: other });
         self.handle(peer, cause, |protocol, cx| protocol.on_unreachable(other, cx));
     }
 }

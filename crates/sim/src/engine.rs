@@ -1,14 +1,20 @@
 //! [`Simulation`]: the state of a run, and the step that every way of running it repeats.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use peerglass_core::{Acquaintances, Effect, Key, Peer, Protocol, Sink, Time};
-use peerglass_trace::{MessageKind, Recorder, Totals};
+use peerglass_core::{Key, Peer, Protocol, Time};
+use peerglass_trace::{Recorder, What};
 
+use crate::bulk::Bulk;
+use crate::fault::LinkRule;
 use crate::log::{Cause, Log};
-use crate::queue::{Queue, Stamp};
+use crate::queue::Stamp;
+use crate::shard::{Counts, Input, Pending, RUN, Shard, Stage};
 use crate::slot::Slot;
-use crate::{Access, Bend, Host, Network, SetupError};
+use crate::weather::{RuleId, Weather};
+use crate::world::{Placed, World};
+use crate::{Host, Network, SetupError};
 
 /// What a simulation is made of.
 pub struct Setup<P: Protocol, R> {
@@ -26,116 +32,61 @@ pub struct Setup<P: Protocol, R> {
 
 /// A running simulation of peers with protocol `P` and local applications `H`.
 pub struct Simulation<P: Protocol, H, R> {
-    pub(crate) seed: u64,
-    pub(crate) config: P::Config,
-    pub(crate) network: Network,
-    pub(crate) wire_len: fn(&P::Message) -> u64,
+    pub(crate) world: World<P>,
+    /// One, unless it has been run on several threads; always a power of two.
+    pub(crate) shards: Vec<Shard<P, H>>,
     pub(crate) log: Log<R>,
-    pub(crate) totals: Totals,
-    pub(crate) slots: Vec<Slot<P, H>>,
-    /// The kinds of access links that peers have; the first is the network's.
-    pub(crate) accesses: Vec<Access>,
-    /// The Byzantine peers: few, so they take no room in every slot.
-    pub(crate) bends: BTreeMap<Peer, Box<dyn Bend<P>>>,
-    pub(crate) queue: Queue<Pending<P>>,
+    /// What happens to the run as a whole, in order.
+    pub(crate) agenda: BTreeMap<(Time, u64), Act<P, H, R>>,
+    /// When the first of the agenda is due: kept apart, because every event asks.
+    pub(crate) horizon: Time,
     pub(crate) now: Time,
+    /// How many peers there are.
+    pub(crate) peers: u32,
     /// Counts what callers ask for: the run's own source in stamps.
     pub(crate) asked: u64,
-    pub(crate) events: u64,
-    pub(crate) ignored: u64,
-    pub(crate) in_flight: u64,
-    pub(crate) up: usize,
-    /// Lent to handlers, and kept for its capacity.
-    pub(crate) effects: Effects<P>,
-    /// Lent to hosts, and kept for its capacity.
-    pub(crate) commands: Vec<(core::time::Duration, P::Command)>,
+    pub(crate) rules: u32,
 }
 
-/// An event that is still to happen.
-pub(crate) struct Pending<P: Protocol> {
-    pub(crate) cause: Cause,
-    pub(crate) input: Input<P>,
+/// Something to be done to a simulation at its time.
+pub type Deed<P, H, R> = Arc<dyn Fn(&mut Simulation<P, H, R>) + Send + Sync>;
+
+/// What is on the agenda.
+pub(crate) enum Act<P: Protocol, H, R> {
+    Set(RuleId, LinkRule),
+    Lift(RuleId),
+    Do(Deed<P, H, R>),
 }
 
-/// What can happen to a peer.
-pub(crate) enum Input<P: Protocol> {
-    Join,
-    Crash,
-    Packet(Parcel<P>),
-    Timer {
-        timer: P::Timer,
-        life: u32,
-    },
-    /// Boxed, because commands are rare and often large. A host's command is for the life that gave it.
-    Command {
-        command: Box<P::Command>,
-        life: Option<u32>,
-    },
-    Unreachable {
-        peer: Peer,
-    },
-}
-
-/// A message on its way.
-pub(crate) struct Parcel<P: Protocol> {
-    pub(crate) message: P::Message,
-    pub(crate) bytes: u32,
-    pub(crate) kind: MessageKind,
-    /// Whether it has passed the receiver's downlink.
-    pub(crate) queued: bool,
-}
-
-/// The sink that handlers push into.
-pub(crate) struct Effects<P: Protocol> {
-    pub(crate) list: Vec<Effect<P>>,
-    watched: bool,
-}
-
-impl<P: Protocol> Sink<P> for Effects<P> {
-    fn push(&mut self, effect: Effect<P>) {
-        self.list.push(effect);
+impl<P: Protocol, H, R> Clone for Act<P, H, R> {
+    fn clone(&self) -> Self {
+        match self {
+            Act::Set(id, rule) => Act::Set(*id, rule.clone()),
+            Act::Lift(id) => Act::Lift(*id),
+            Act::Do(deed) => Act::Do(Arc::clone(deed)),
+        }
     }
-    fn watched(&self) -> bool {
-        self.watched
-    }
-}
-
-/// The run itself as the source of a stamp.
-const RUN: u32 = 0;
-
-/// A peer as the source of a stamp.
-pub(crate) fn source(peer: Peer) -> u32 {
-    peer.0.wrapping_add(1)
 }
 
 impl<P: Protocol, H: Host<P>, R: Recorder> Simulation<P, H, R> {
-    /// How many events ahead the engine looks to warm the cache: with 8 instead of 1, a million small peers run 1.8 times faster.
-    pub(crate) const BATCH: usize = 8;
-
     /// An empty world at time zero.
     pub fn new(setup: Setup<P, R>) -> Result<Self, SetupError> {
         setup.network.check()?;
         let log = Log::new(setup.recorder);
-        Ok(Self {
+        let mut shard = Shard::new(0, 0, setup.network.window(), log.full());
+        shard.bulk = setup.network.bulk.map(Bulk::new);
+        let world = World {
             seed: setup.seed,
-            config: setup.config,
+            config: Arc::new(setup.config),
             wire_len: setup.wire_len,
-            effects: Effects { list: Vec::new(), watched: log.full() },
-            log,
-            totals: Totals::new(),
-            slots: Vec::new(),
+            garble: None,
             accesses: vec![setup.network.access],
-            bends: BTreeMap::new(),
-            queue: Queue::new(setup.network.window()),
             network: setup.network,
-            now: Time::ZERO,
-            asked: 0,
-            events: 0,
-            ignored: 0,
-            in_flight: 0,
-            up: 0,
-            commands: Vec::new(),
-        })
+            weather: Weather::default(),
+            taps: Vec::new(),
+            placed: Arc::new(Placed::new(setup.seed)),
+        };
+        Ok(Self { world, shards: vec![shard], log, agenda: BTreeMap::new(), horizon: Time::MAX, now: Time::ZERO, peers: 0, asked: 0, rules: 0 })
     }
 
     /// Lets the next event happen. False when none is left.
@@ -146,51 +97,123 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Simulation<P, H, R> {
     /// Lets the next event happen unless it is later than `limit`.
     #[inline]
     pub(crate) fn step_until(&mut self, limit: Time) -> bool {
-        let Some((stamp, pending)) = self.queue.pop(limit) else { return false };
-        // What was asked for too late happens now: time never goes back.
-        self.now = self.now.max(stamp.time);
-        self.events += 1;
-        self.happen(stamp, pending);
-        debug_assert!(self.is_conserved(), "sent = delivered + dropped + in flight");
+        // What is on the agenda comes before everything else at its instant, and then flows that complete.
+        let agenda = Some(self.horizon).filter(|_| self.is_due(limit));
+        let at = if self.shards.len() == 1 { 0 } else { self.first_shard() };
+        let shard = &mut self.shards[at];
+        let flows = shard.bulk.as_mut().and_then(Bulk::next).filter(|time| *time <= limit);
+        let first = agenda.into_iter().chain(flows).min();
+        let before = first.map_or(Some(limit), |time| time.as_nanos().checked_sub(1).map(Time::from_nanos));
+        match before.and_then(|before| shard.queue.pop(before)) {
+            Some((stamp, pending)) => {
+                Stage { world: &self.world, shard, log: &mut self.log }.play(stamp, pending);
+                self.now = shard.now;
+                if self.shards.len() > 1 {
+                    self.exchange();
+                }
+                debug_assert!(self.is_conserved(), "sent = delivered + dropped + in flight");
+                true
+            }
+            None => match (agenda, flows) {
+                (Some(agenda), flows) if flows.is_none_or(|flows| agenda <= flows) => self.act(),
+                (_, Some(flows)) => {
+                    Stage { world: &self.world, shard, log: &mut self.log }.complete_flows(flows);
+                    self.now = shard.now;
+                    true
+                }
+                _ => false,
+            },
+        }
+    }
+
+    /// Whether anything is on the agenda up to `limit`.
+    #[inline]
+    pub(crate) fn is_due(&self, limit: Time) -> bool {
+        self.horizon <= limit && !self.agenda.is_empty()
+    }
+
+    /// The shard whose next event is the first of all.
+    fn first_shard(&mut self) -> usize {
+        let firsts = self.shards.iter_mut().enumerate().filter_map(|(at, shard)| Some((shard.queue.first()?, at)));
+        firsts.min().map_or(0, |(_, at)| at)
+    }
+
+    /// Gives every shard what others have for it.
+    pub(crate) fn exchange(&mut self) {
+        for at in 0..self.shards.len() {
+            for (stamp, pending) in core::mem::take(&mut self.shards[at].outbox) {
+                self.shard_of(Peer(stamp.dest)).queue.push(stamp, pending);
+            }
+        }
+    }
+
+    /// Does the first thing of the agenda.
+    pub(crate) fn act(&mut self) -> bool {
+        let Some(((time, _), act)) = self.agenda.pop_first() else { return false };
+        self.set_now(self.now.max(time));
+        self.horizon = self.agenda.first_key_value().map_or(Time::MAX, |((time, _), _)| *time);
+        match act {
+            Act::Set(id, rule) => self.set_rule(id, rule),
+            Act::Lift(id) => self.lift_rule(id),
+            Act::Do(deed) => deed(self),
+        }
         true
     }
 
-    /// Reads a word of each of the next peers, so that the cache misses of a batch overlap instead of following one another.
-    ///
-    /// A stand-in for prefetching, which is `unsafe` in Rust.
-    pub(crate) fn warm_up(&self) {
-        let counts = self.queue.upcoming(Self::BATCH).filter_map(|dest| self.slots.get(dest as usize)).map(|slot| slot.count);
-        core::hint::black_box(counts.fold(0, u64::wrapping_add));
+    fn set_rule(&mut self, id: RuleId, rule: LinkRule) {
+        let (name, detail) = (rule.what.name(), rule.to_string());
+        self.log.note(self.now, rule.first(), Cause::NONE, |_| What::Fault { name, detail: detail.into() });
+        self.world.weather.set(id, rule);
     }
 
-    fn happen(&mut self, stamp: Stamp, Pending { cause, input }: Pending<P>) {
-        let peer = Peer(stamp.dest);
-        match input {
-            Input::Packet(parcel) => self.arrive(stamp, parcel, cause),
-            Input::Timer { timer, life } => self.fire(peer, timer, life, cause),
-            Input::Command { command, life } => self.command(peer, *command, life, cause),
-            Input::Unreachable { peer: other } => self.unreachable(peer, other, cause),
-            Input::Join => self.join(peer),
-            Input::Crash => self.crash(peer, cause, "crash".into()),
+    fn lift_rule(&mut self, id: RuleId) {
+        if let Some(rule) = self.world.weather.lift(id) {
+            self.log.note(self.now, rule.first(), Cause::NONE, |_| What::Fault { name: rule.what.name(), detail: format!("{rule} is over").into() });
         }
     }
 
     /// Whether every message sent was delivered, dropped, or is in flight.
     pub(crate) fn is_conserved(&self) -> bool {
-        let all = self.totals.all();
-        all.sent == all.delivered + all.dropped + self.in_flight
+        let (all, counts) = (self.totals().all(), self.counts());
+        i128::from(all.sent + counts.duplicated) == i128::from(all.delivered + all.dropped) + i128::from(counts.in_flight)
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        self.shards.iter().fold(Counts::default(), |sum, shard| sum.add(shard.counts))
+    }
+
+    /// Time goes on in all shards, also in those where nothing happens.
+    pub(crate) fn set_now(&mut self, now: Time) {
+        self.now = now;
+        self.shards.iter_mut().for_each(|shard| shard.now = shard.now.max(now));
+    }
+
+    pub(crate) fn shard_of(&mut self, peer: Peer) -> &mut Shard<P, H> {
+        let at = peer.index() & (self.shards.len() - 1);
+        &mut self.shards[at]
+    }
+
+    pub(crate) fn slot(&self, peer: Peer) -> Option<&Slot<P, H>> {
+        self.shards[peer.index() & (self.shards.len() - 1)].slot(peer)
     }
 
     /// Where `peer` sits in the key space.
     #[must_use]
     pub fn key(&self, peer: Peer) -> Key {
-        Acquaintances::Derived(self.seed).key(peer)
+        self.world.acquaintances().key(peer)
     }
 
     /// The place of the next thing that a caller asks for.
-    pub(crate) fn ask(&mut self, time: Time, peer: Peer, input: Input<P>) {
+    pub(crate) fn ask(&mut self, time: Time, peer: Peer, input: Input<P, H>) {
         self.asked += 1;
         let stamp = Stamp { time: time.max(self.now), dest: peer.0, source: RUN, order: self.asked };
-        self.queue.push(stamp, Pending { cause: Cause::NONE, input });
+        self.shard_of(peer).queue.push(stamp, Pending { cause: Cause::NONE, input });
+    }
+
+    pub(crate) fn put_on_agenda(&mut self, time: Time, act: Act<P, H, R>) {
+        self.asked += 1;
+        let time = time.max(self.now);
+        self.agenda.insert((time, self.asked), act);
+        self.horizon = self.horizon.min(time);
     }
 }

@@ -11,12 +11,29 @@
 
 use core::time::Duration;
 
-use peerglass_core::{Key, Peer, Protocol, Rng, Time};
+use peerglass_core::{Acquaintances, Key, Peer, Protocol, Rng, Time};
+
+use crate::Disk;
 
 /// The local application of one simulated peer.
 pub trait Host<P: Protocol> {
     /// The peer has come up, and its protocol has started.
     fn on_start(&mut self, _world: &mut HostCx<'_, P>) {}
+
+    /// The peer has come up again with the state it had when it went down, and its protocol has restarted.
+    fn on_restart(&mut self, world: &mut HostCx<'_, P>) {
+        self.on_start(world);
+    }
+
+    /// The peer begins anew with `fresh` in place of this application: whatever is to outlive it (what was measured, say) goes over.
+    fn hand_over(&mut self, _fresh: &mut Self)
+    where
+        Self: Sized,
+    {
+    }
+
+    /// The peer's disk is like this from now on.
+    fn on_disk(&mut self, _disk: Disk, _world: &mut HostCx<'_, P>) {}
 
     /// The protocol told something.
     fn on_event(&mut self, event: P::Event, world: &mut HostCx<'_, P>);
@@ -30,7 +47,7 @@ impl<P: Protocol> Host<P> for () {
 pub struct HostCx<'a, P: Protocol> {
     pub(crate) now: Time,
     pub(crate) me: Peer,
-    pub(crate) seed: u64,
+    pub(crate) acquaintances: Acquaintances<'a>,
     pub(crate) rng: Rng,
     pub(crate) config: &'a P::Config,
     pub(crate) commands: &'a mut Vec<(Duration, P::Command)>,
@@ -58,7 +75,7 @@ impl<P: Protocol> HostCx<'_, P> {
     /// Where `peer` sits in the key space.
     #[must_use]
     pub fn key(&self, peer: Peer) -> Key {
-        Key::derived(self.seed, peer)
+        self.acquaintances.key(peer)
     }
 
     /// The dice of this call, apart from the protocol's.

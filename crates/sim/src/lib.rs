@@ -63,30 +63,50 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`fault`], `disturb` | what can go wrong, and how to ask for it |
 //! | [`queue`] | the order of events, and the windowed queue that keeps it |
-//! | [`network`] | latency, loss and access links |
+//! | [`network`] | what happens to a packet: access links, loss, latency, jitter, impairment |
 //! | [`host`] | [`Host`], the local application of one peer |
-//! | `engine` | [`Simulation`] and its step |
-//! | `effects`, `deliver`, `lifecycle` | what a step does: handlers and their effects; messages; joins, crashes and panics |
-//! | `bend` | [`Bend`], Byzantine peers |
-//! | `control` | what callers ask for: run, join, crash, command, inspect |
+//! | `engine`, `world`, `shard` | [`Simulation`] and its step; what all peers share; a share of the peers |
+//! | `effects`, `deliver`, `lifecycle` | what a step does: handlers and their effects; messages; joins, crashes, faults and panics |
+//! | `bulk` | large messages as flows that share access links |
+//! | `condition`, `clock`, `weather` | peers that stand still, are slow or have a wrong clock; rules of links |
+//! | `bend`, [`byzantine`] | [`Bend`], Byzantine peers; behaviours that need to know no protocol |
+//! | `control` | what callers ask for: run, join, command, inspect |
+//! | `parallel`, `fork` | several threads with the result of one; two futures of one past |
+//! | [`statistics`] | what replicated runs say: intervals, and comparisons with theory |
 
 mod bend;
+mod bulk;
+pub mod byzantine;
+mod clock;
+mod condition;
 mod control;
 mod deliver;
+mod disturb;
 mod effects;
 mod engine;
 mod error;
+pub mod fault;
+mod fork;
 pub mod host;
 mod lifecycle;
 mod log;
 pub mod network;
+mod parallel;
 pub mod queue;
+mod shard;
 mod slot;
+pub mod statistics;
+mod weather;
+mod world;
 
-pub use bend::Bend;
+pub use bend::{Bend, Bent};
 pub use control::{Limits, Stats, Stop};
-pub use engine::{Setup, Simulation};
+pub use engine::{Deed, Setup, Simulation};
 pub use error::{ControlError, SetupError};
+pub use fault::{Disk, LinkFault, LinkRule, PeerFault, PeerSet};
 pub use host::{Host, HostCx};
-pub use network::{Access, Detection, Latency, Link, Network, Spread};
+pub use network::{Access, Detection, Impairment, Jitter, Latency, Link, Loss, NatKind, Network, Spread};
+pub use weather::RuleId;
+pub use world::{Garble, Sight, Tap};

@@ -1,7 +1,7 @@
-//! Peers that come and go: joins, crashes, and panics, which are crashes.
+//! Peers that come and go, and the faults that befall them: joins, crashes, restarts, and panics, which are crashes.
 //!
 //! ```text
-//!   Waiting ──join──▶ Up ──crash, panic──▶ Down
+//!   Waiting ──join──▶ Up ──crash, panic──▶ Down ──restart──▶ Up …
 //! ```
 //!
 //! A crash takes nothing with it but the peer's future: its protocol and host stay to be looked at, its messages that are under way still arrive,
@@ -13,20 +13,23 @@ use std::borrow::Cow;
 use peerglass_core::{Peer, Protocol};
 use peerglass_trace::{Recorder, What};
 
+use crate::Host;
+use crate::clock::Clock;
+use crate::fault::PeerFault;
 use crate::log::Cause;
+use crate::shard::Stage;
 use crate::slot::State;
-use crate::{Host, Simulation};
 
-impl<P: Protocol, H: Host<P>, R: Recorder> Simulation<P, H, R> {
+impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
     /// A peer that waits comes up: its protocol starts, then its host.
     pub(crate) fn join(&mut self, peer: Peer) {
-        let Some(slot) = self.slots.get_mut(peer.index()).filter(|slot| slot.state == State::Waiting) else {
-            self.ignored += 1;
+        let Some(slot) = self.shard.slot_mut(peer).filter(|slot| slot.state == State::Waiting) else {
+            self.shard.counts.ignored += 1;
             return;
         };
         slot.state = State::Up;
-        self.up += 1;
-        let cause = self.log.note(self.now, peer, Cause::NONE, |_| What::Up);
+        self.shard.counts.up += 1;
+        let cause = self.log.note(self.shard.now, peer, Cause::NONE, |_| What::Up);
         self.handle(peer, cause, |protocol, cx| protocol.start(cx));
         if self.is_up(peer) {
             self.tell(peer, cause, |host, world| host.on_start(world));
@@ -35,14 +38,69 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Simulation<P, H, R> {
 
     /// A peer that is up goes down. What happens to a peer that is not up happens to nobody.
     pub(crate) fn crash(&mut self, peer: Peer, cause: Cause, why: Cow<'static, str>) {
-        let Some(slot) = self.slots.get_mut(peer.index()).filter(|slot| slot.state == State::Up) else {
-            self.ignored += 1;
+        let Some(slot) = self.shard.slot_mut(peer).filter(|slot| slot.state == State::Up) else {
+            self.shard.counts.ignored += 1;
             return;
         };
         slot.state = State::Down;
         slot.life += 1;
-        self.up -= 1;
-        self.log.note(self.now, peer, cause, |_| What::Down { why });
+        self.shard.counts.up -= 1;
+        self.log.note(self.shard.now, peer, cause, |_| What::Down { why });
+        self.abandon(peer);
+        self.break_flows(peer);
+    }
+
+    /// A peer that is down comes up again, with what it had or with what it is given.
+    fn restart(&mut self, peer: Peer, fresh: Option<Box<(P, H)>>) {
+        let Some(slot) = self.shard.slot_mut(peer).filter(|slot| slot.state == State::Down) else {
+            self.shard.counts.ignored += 1;
+            return;
+        };
+        slot.state = State::Up;
+        let anew = fresh.is_some();
+        if let Some(mut fresh) = fresh {
+            slot.host.hand_over(&mut fresh.1);
+            (slot.protocol, slot.host) = *fresh;
+        }
+        self.shard.counts.up += 1;
+        let cause = self.log.note(self.shard.now, peer, Cause::NONE, |_| What::Up);
+        self.handle(peer, cause, |protocol, cx| if anew { protocol.start(cx) } else { protocol.restart(cx) });
+        if self.is_up(peer) {
+            self.tell(peer, cause, |host, world| if anew { host.on_start(world) } else { host.on_restart(world) });
+        }
+    }
+
+    /// A fault takes effect.
+    pub(crate) fn strike(&mut self, peer: Peer, fault: PeerFault<P, H>) {
+        if self.shard.slot(peer).is_none() {
+            self.shard.counts.ignored += 1;
+            return;
+        }
+        let (now, name, detail) = (self.shard.now, fault.name(), fault.detail());
+        match fault {
+            // A crash and a restart are told by the records that the peer is down and up.
+            PeerFault::Crash => return self.crash(peer, Cause::NONE, "crash".into()),
+            PeerFault::Restart { fresh } => return self.restart(peer, fresh),
+            PeerFault::Freeze { lasting } => self.freeze(peer, lasting),
+            PeerFault::Slow { each } => self.slow(peer, each),
+            PeerFault::Clock { skew, drift } => self.condition(peer).clock.get_or_insert(Clock::right(now)).change(now, skew, drift),
+            PeerFault::Access(access) => {
+                self.condition(peer).access = access;
+                let access = self.access_of(peer);
+                if let Some(bulk) = &mut self.shard.bulk {
+                    bulk.set_access(now, peer, access);
+                }
+            }
+            PeerFault::Bend(bend) => self.condition(peer).bend = bend,
+            PeerFault::Disk(disk) => {
+                let cause = self.log.note(now, peer, Cause::NONE, |_| What::Fault { name, detail });
+                if self.is_up(peer) {
+                    self.tell(peer, cause, |host, world| host.on_disk(disk, world));
+                }
+                return;
+            }
+        }
+        self.log.note(now, peer, Cause::NONE, |_| What::Fault { name, detail });
     }
 }
 

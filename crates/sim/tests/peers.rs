@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use common::{Ear, Order, Puppet, Stage, Word, ms, wire_len, world};
 use peerglass_core::{Effect, Peer, Rng, Time};
-use peerglass_sim::{Access, Bend, ControlError, Detection, Latency, Limits, Link, Network, Setup, SetupError, Simulation, Stop};
+use peerglass_sim::{Access, Bend, Bent, ControlError, Detection, Latency, Limits, Link, Loss, Network, Setup, SetupError, Simulation, Stop};
 use peerglass_trace::{DropCause, Record, What};
 
 /// 50 ms between any two peers.
@@ -128,13 +128,18 @@ fn a_host_hears_events_at_once_and_its_commands_come_at_the_same_instant() {
 }
 
 /// Says everything twice, and lies the second time.
+#[derive(Clone)]
 struct TwoFaced;
 impl Bend<Puppet> for TwoFaced {
-    fn bend(&mut self, effect: Effect<Puppet>, rng: &mut Rng, out: &mut Vec<Effect<Puppet>>) {
+    fn bend(&mut self, effect: Effect<Puppet>, rng: &mut Rng, out: &mut Bent<Puppet>) {
         if let Effect::Send { to, .. } = effect {
             out.push(effect);
             out.push(Effect::Send { to, message: Word::Say { value: 1_000 + rng.below(10), bytes: 1 } });
         }
+    }
+
+    fn fork(&self) -> Box<dyn Bend<Puppet>> {
+        Box::new(self.clone())
     }
 }
 
@@ -219,7 +224,7 @@ fn an_empty_world_and_a_lonely_peer_end_cleanly() {
 
 #[test]
 fn with_all_packets_lost_nothing_arrives_and_the_run_ends() {
-    let mut sim = world(1, 5, Network { loss: 1.0, ..calm() });
+    let mut sim = world(1, 5, Network { loss: Loss::Bernoulli(1.0), ..calm() });
     for i in 0..5 {
         sim.command_at(ms(0), Peer(i), Order::SendMany { to: Peer((i + 1) % 5), count: 20, bytes: 10 }).unwrap();
     }
@@ -251,9 +256,9 @@ fn peers_that_do_not_exist_and_parameters_that_cannot_be_are_errors() {
     };
     let log_normal = |median, sigma| Latency::LogNormal { median: Duration::from_millis(median), sigma, least: Duration::ZERO };
     let uniform = |from, to| Latency::Uniform { from: Duration::from_millis(from), to: Duration::from_millis(to) };
-    assert!(refused(Network { loss: f64::NAN, ..calm() }).contains("loss is NaN"));
-    assert!(refused(Network { loss: -0.1, ..calm() }).contains("from 0 to 1"));
-    assert!(refused(Network { loss: 1.1, ..calm() }).contains("from 0 to 1"));
+    assert!(refused(Network { loss: Loss::Bernoulli(f64::NAN), ..calm() }).contains("loss is NaN"));
+    assert!(refused(Network { loss: Loss::Bernoulli(-0.1), ..calm() }).contains("from 0 to 1"));
+    assert!(refused(Network { loss: Loss::Bernoulli(1.1), ..calm() }).contains("from 0 to 1"));
     assert!(refused(Network { latency: log_normal(10, -1.0), ..calm() }).contains("sigma"));
     assert!(refused(Network { latency: log_normal(10, f64::INFINITY), ..calm() }).contains("finite"));
     assert!(refused(Network { latency: log_normal(0, 1.0), ..calm() }).contains("median"));

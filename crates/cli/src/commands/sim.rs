@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use peerglass_core::Time;
-use peerglass_lab::{Run, Scenario, Summary};
+use peerglass_lab::{Run, Scenario, Summary, memory};
 use peerglass_trace::{Capture, JsonLines, Off, Recorder, RunHeader};
 
 use crate::args::{Contents, SimArgs};
@@ -19,16 +19,25 @@ pub(crate) fn run(args: &SimArgs, output: Output) -> Result<(), Failure> {
     if let Some(peers) = args.peers {
         scenario = scenario.with_peers(peers);
     }
+    if !args.force {
+        memory::check(&scenario).while_doing(|| "start the simulation".to_owned())?;
+    }
     let seed = args.seed.unwrap_or(scenario.seed);
+    let plan = scenario.fault_plan().to_string();
     let done = match &args.out {
         Some(dir) => record(scenario, seed, dir, capture(args.capture), output)?,
-        None => simulate(scenario, seed, Off, output)?.0,
+        None => simulate(scenario, seed, args.threads.into(), Off, output)?.0,
     };
-    output.result(&done.summary, format_args!("{}{}", done.summary, done.speed()));
+    output.result(&done.summary, format_args!("{}{}{}", done.summary, faults(&plan), done.speed()));
     if let Some(dir) = &args.out {
         output.say(format_args!("records and summary are in {}", dir.display()));
     }
     Ok(())
+}
+
+/// What went wrong by plan, indented like the rest of the summary.
+fn faults(plan: &str) -> String {
+    plan.lines().enumerate().map(|(i, line)| format!("  {:<10} {line}\n", if i == 0 { "faults" } else { "" })).collect()
 }
 
 /// A finished run.
@@ -59,7 +68,7 @@ pub(crate) fn record(scenario: Scenario, seed: u64, dir: &Path, capture: Capture
     let header = RunHeader::sim(&scenario.title, seed).with_scenario_hash(&scenario.hash());
     let records = Finished::create(dir.join("records.jsonl")).while_doing(|| doing("records.jsonl"))?;
     let recorder = JsonLines::new(BufWriter::with_capacity(1 << 20, records.file()), &header).capturing(capture);
-    let (done, recorder) = simulate(scenario, seed, recorder, output)?;
+    let (done, recorder) = simulate(scenario, seed, 1, recorder, output)?;
     drop(recorder);
     records.keep().while_doing(|| doing("records.jsonl"))?;
     let write = |name: &str, text: String| -> std::io::Result<()> {
@@ -73,13 +82,13 @@ pub(crate) fn record(scenario: Scenario, seed: u64, dir: &Path, capture: Capture
     Ok(done)
 }
 
-fn simulate<R: Recorder>(scenario: Scenario, seed: u64, recorder: R, output: Output) -> Result<(Done, R), Failure> {
+fn simulate<R: Recorder>(scenario: Scenario, seed: u64, threads: usize, recorder: R, output: Output) -> Result<(Done, R), Failure> {
     let began = Instant::now();
     let total = scenario.duration.0.as_nanos() as u64;
-    let name = scenario.file.display().to_string();
+    let name = scenario.origin.file.display().to_string();
     let mut run = Run::new(scenario, seed, recorder).blaming_input(|| format!("set up the scenario {name}"))?;
     let bar = output.bar("simulating", Units::Percent, total);
-    run.run(|now: Time| bar.set(now.as_nanos(), total));
+    run.run_on(threads, |now: Time| bar.set(now.as_nanos(), total));
     drop(bar);
     let done = Done { summary: run.summary(), events: run.stats().events, wall: began.elapsed().as_secs_f64() };
     let recorder = run.into_recorder().while_doing(|| "write all records".to_owned())?;

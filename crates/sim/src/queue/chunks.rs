@@ -12,7 +12,7 @@ const FULL: usize = 1 << BITS;
 const NONE: u32 = u32::MAX;
 
 /// A pending event. `item` is taken when the event happens, while its chunk stays until the window is done.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Entry<T> {
     pub(super) stamp: Stamp,
     pub(super) item: Option<T>,
@@ -29,14 +29,14 @@ impl Bucket {
     pub(super) const EMPTY: Bucket = Bucket { first: NONE, last: NONE };
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Chunk<T> {
     entries: Vec<Entry<T>>,
     next: u32,
 }
 
 /// The store of all chunks of one queue.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Chunks<T> {
     all: Vec<Chunk<T>>,
     free: Vec<u32>,

@@ -7,7 +7,7 @@ use std::collections::BinaryHeap;
 
 use super::Stamp;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Late<T> {
     heap: BinaryHeap<Reverse<(Stamp, u32)>>,
     items: Vec<Option<T>>,

@@ -54,7 +54,7 @@ pub struct Stamp {
 }
 
 /// A priority queue of events.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Queue<T> {
     /// A window is `1 << shift` nanoseconds long.
     shift: u32,
@@ -120,25 +120,35 @@ impl<T> Queue<T> {
     /// Takes the first event, unless it is later than `limit`.
     #[inline]
     pub fn pop(&mut self, limit: Time) -> Option<(Stamp, T)> {
+        let (stamp, late) = self.find_first()?;
+        if stamp.time > limit {
+            return None;
+        }
+        let item = if late { self.late.pop() } else { self.take_open() };
+        self.len -= 1;
+        item.map(|item| (stamp, item))
+    }
+
+    /// The place of the first event.
+    pub fn first(&mut self) -> Option<Stamp> {
+        self.find_first().map(|(stamp, _)| stamp)
+    }
+
+    /// The first event's place, and whether it is a late one.
+    #[inline]
+    fn find_first(&mut self) -> Option<(Stamp, bool)> {
         loop {
             let open = self.sorted.get(self.done).map(|packed| self.chunks.stamp(&self.open, *packed as u32));
-            let (stamp, late) = match (open, self.late.first()) {
-                (Some(open), Some(late)) if late < open => (late, true),
-                (Some(open), _) => (open, false),
-                (None, Some(late)) => (late, true),
+            match (open, self.late.first()) {
+                (Some(open), Some(late)) if late < open => return Some((late, true)),
+                (Some(open), _) => return Some((open, false)),
+                (None, Some(late)) => return Some((late, true)),
                 (None, None) => {
                     if !self.open_next() {
                         return None;
                     }
-                    continue;
                 }
-            };
-            if stamp.time > limit {
-                return None;
             }
-            let item = if late { self.late.pop() } else { self.take_open() };
-            self.len -= 1;
-            return item.map(|item| (stamp, item));
         }
     }
 

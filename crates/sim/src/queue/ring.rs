@@ -12,7 +12,7 @@ const EPOCH_BITS: u32 = 12;
 const RING: usize = 2 << EPOCH_BITS;
 const WORDS: usize = RING / 64;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Ring {
     /// The first window that has not been opened.
     next: u64,

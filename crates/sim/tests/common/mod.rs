@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use peerglass_core::describe::Step;
 use peerglass_core::{Cx, Describe, Fields, Operation, Peer, Protocol, Time};
-use peerglass_sim::{Host, HostCx, Network, Setup, Simulation};
+use peerglass_sim::{Disk, Host, HostCx, Network, Setup, Simulation};
 use peerglass_trace::Record;
 
 /// Remembers what happened to it, and does what commands and messages say.
@@ -47,10 +47,6 @@ pub enum Order {
     Wake(Duration, u64),
     /// Emit this event, then send to `then`.
     Emit(u64, Option<Peer>),
-    /// Be the stage's Poisson source for so many packets.
-    Poisson {
-        count: u64,
-    },
     Panic,
 }
 
@@ -97,11 +93,10 @@ impl Describe for Told {
     }
 }
 
-/// Parameters of [`Puppet`]: how many peers there are, and a Poisson source.
+/// Parameters of [`Puppet`]: how many peers there are.
 #[derive(Clone, Debug, Default)]
 pub struct Stage {
     pub peers: u32,
-    pub source: Option<(Peer, Duration, u64)>,
 }
 
 impl Protocol for Puppet {
@@ -139,11 +134,6 @@ impl Protocol for Puppet {
 
     fn on_timer(&mut self, Alarm(value): Alarm, cx: &mut Cx<'_, Self>) {
         self.timers.push((cx.now(), value));
-        if let (Some((to, mean, bytes)), true) = (cx.config().source, value > 0) {
-            cx.send(to, Word::Say { value: cx.now().as_nanos(), bytes });
-            let gap = cx.rng().exponential(mean.as_nanos() as f64);
-            cx.wake_in(Duration::from_nanos(gap as u64), Alarm(value - 1));
-        }
     }
 
     fn on_command(&mut self, command: Order, cx: &mut Cx<'_, Self>) {
@@ -158,7 +148,6 @@ impl Protocol for Puppet {
                     cx.send(to, Word::Ask(value));
                 }
             }
-            Order::Poisson { count } => cx.wake_in(Duration::ZERO, Alarm(count)),
             Order::Panic => panic!("ordered to"),
         }
     }
@@ -175,11 +164,15 @@ impl Protocol for Puppet {
 pub struct Ear {
     pub started: bool,
     pub events: Vec<(Time, u64)>,
+    pub disks: Vec<(Time, Disk)>,
 }
 
 impl Host<Puppet> for Ear {
     fn on_start(&mut self, _: &mut HostCx<'_, Puppet>) {
         self.started = true;
+    }
+    fn on_disk(&mut self, disk: Disk, world: &mut HostCx<'_, Puppet>) {
+        self.disks.push((world.now(), disk));
     }
     fn on_event(&mut self, Told(value): Told, world: &mut HostCx<'_, Puppet>) {
         assert!(value != 666, "the host cannot bear it");
@@ -202,12 +195,8 @@ pub fn wire_len(word: &Word) -> u64 {
 
 /// A world of `peers` puppets that all join at time zero.
 pub fn world(seed: u64, peers: u32, network: Network) -> Sim {
-    world_of(seed, Stage { peers, source: None }, network)
-}
-
-pub fn world_of(seed: u64, stage: Stage, network: Network) -> Sim {
-    let peers = stage.peers;
-    let mut sim = Simulation::new(Setup { seed, config: stage, network, wire_len, recorder: Vec::new() }).expect("the tests' parameters are right");
+    let config = Stage { peers };
+    let mut sim = Simulation::new(Setup { seed, config, network, wire_len, recorder: Vec::new() }).expect("the tests' parameters are right");
     for _ in 0..peers {
         sim.join_at(Time::ZERO, Puppet::default(), Ear::default());
     }
