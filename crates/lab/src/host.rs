@@ -202,9 +202,6 @@ impl LabHost {
 }
 
 impl Host<Stack> for LabHost {
-    /// With what it had, it goes on; its store is a disk's.
-    fn on_restart(&mut self, _: &mut HostCx<'_, Stack>) {}
-
     fn hand_over(&mut self, fresh: &mut Self) {
         fresh.answers = std::mem::take(&mut self.answers);
         fresh.reshare = self.reshare;

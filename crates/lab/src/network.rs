@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use peerglass_sim::network::{Geographic, LastMile, Matrix, MatrixError, Nat, Places, Plane, Rows};
+use peerglass_sim::network::{Geographic, LastMile, Matrix, MatrixError, Places, Plane, Rows};
 use peerglass_sim::{Access, Impairment, Jitter, Latency, Link, Loss, NatKind, Network, Spread};
 use thiserror::Error;
 
@@ -104,5 +104,3 @@ pub(crate) fn nat_kind(kind: scenario::NatKind) -> NatKind {
         scenario::NatKind::Symmetric => NatKind::Symmetric,
     }
 }
-
-const _: () = assert!(Nat::TIMEOUT.as_secs() == 120, "the default of `[[nat]]` is the engine's");

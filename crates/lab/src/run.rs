@@ -115,10 +115,7 @@ fn populate<R: Recorder>(
     catalogue: &Arc<Catalogue>,
 ) -> Result<(), RunError> {
     let mut striker = Striker::new(plan, catalogue, simulation.access());
-    let mut hosts: Vec<LabHost> = plan.joins.iter().map(|_| LabHost::new(Arc::clone(catalogue))).collect();
-    for publish in &plan.publishes {
-        hosts[publish.peer.index()].fill(publish.content);
-    }
+    let mut hosts: Vec<LabHost> = (0..plan.joins.len()).map(|peer| striker.fresh_host(Peer(peer as u32))).collect();
     for fetch in &plan.fetches {
         hosts[fetch.peer.index()].reshare |= scenario.content.get(fetch.content).is_some_and(|content| content.reshare);
     }

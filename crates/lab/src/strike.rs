@@ -6,16 +6,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use peerglass_core::{Peer, Time};
-use peerglass_sim::{Access, ControlError, Disk, LinkFault, LinkRule, PeerFault, PeerSet, RuleId};
+use peerglass_sim::{Access, ControlError, Disk, PeerFault, RuleId};
 use peerglass_stack::{Command, Stack};
 use peerglass_trace::Recorder;
 
 use crate::bend;
 use crate::host::{Catalogue, LabHost};
 use crate::network::link;
-use crate::plan::{self, PeerStrike, Plan, Rule, Strike, Throttle, Trouble};
+use crate::plan::{PeerStrike, Plan, Strike, Throttle};
 use crate::run::LabSimulation;
-use crate::scenario::{DiskState, LinkTrouble};
+use crate::scenario::DiskState;
 
 /// Has a simulation carry out the strikes of a plan, in their order.
 pub(crate) struct Striker<'a> {
@@ -25,6 +25,8 @@ pub(crate) struct Striker<'a> {
     access: Access,
     /// Peers that chose their ids: those that liars name.
     friends: Arc<[Peer]>,
+    /// Who publishes what, by peer.
+    publishes: Vec<(Peer, usize)>,
     /// The engine's numbers of the plan's rules.
     rules: BTreeMap<u32, RuleId>,
 }
@@ -33,7 +35,9 @@ impl<'a> Striker<'a> {
     pub(crate) fn new(plan: &'a Plan, catalogue: &'a Arc<Catalogue>, access: Access) -> Self {
         let chosen = plan.joins.iter().zip(0..).filter(|(join, _)| join.key.is_some());
         let friends = chosen.map(|(_, peer)| Peer(peer)).collect();
-        Self { plan, catalogue, access, friends, rules: BTreeMap::new() }
+        let mut publishes: Vec<_> = plan.publishes.iter().map(|publish| (publish.peer, publish.content)).collect();
+        publishes.sort_unstable();
+        Self { plan, catalogue, access, friends, publishes, rules: BTreeMap::new() }
     }
 
     /// Has `simulation` carry out one strike at `at`.
@@ -41,7 +45,7 @@ impl<'a> Striker<'a> {
         match strike {
             Strike::Peer { peer, what } => self.peer(simulation, at, *peer, what),
             Strike::Rule { number, rule } => {
-                let id = simulation.rule_at(at, link_rule(rule))?;
+                let id = simulation.rule_at(at, rule.as_ref().clone())?;
                 self.rules.insert(*number, id);
                 Ok(())
             }
@@ -78,7 +82,8 @@ impl<'a> Striker<'a> {
     /// The local application of a peer on its first day: what it is to publish lies on its disk.
     pub(crate) fn fresh_host(&self, peer: Peer) -> LabHost {
         let mut host = LabHost::new(Arc::clone(self.catalogue));
-        self.plan.publishes.iter().filter(|publish| publish.peer == peer).for_each(|publish| host.fill(publish.content));
+        let first = self.publishes.partition_point(|(publisher, _)| *publisher < peer);
+        self.publishes[first..].iter().take_while(|(publisher, _)| *publisher == peer).for_each(|(_, content)| host.fill(*content));
         host
     }
 
@@ -95,19 +100,4 @@ fn disk(state: Option<DiskState>) -> Disk {
         Some(DiskState::Broken) => Disk::Broken,
         Some(DiskState::Corrupt) => Disk::Corrupt,
     }
-}
-
-fn link_rule(rule: &Rule) -> LinkRule {
-    let set = |peers: &plan::PeerSet| match peers {
-        plan::PeerSet::All => PeerSet::All,
-        plan::PeerSet::These(peers) => PeerSet::These(Arc::clone(peers)),
-    };
-    let what = match rule.what {
-        Trouble::Cut => LinkFault::Cut,
-        Trouble::Link(LinkTrouble::Delay(extra)) => LinkFault::Delay(extra.0),
-        Trouble::Link(LinkTrouble::Loss(share)) => LinkFault::Loss(share.0),
-        Trouble::Link(LinkTrouble::Duplicate(share)) => LinkFault::Duplicate(share.0),
-        Trouble::Link(LinkTrouble::Corrupt(share)) => LinkFault::Corrupt(share.0),
-    };
-    LinkRule { from: set(&rule.from), to: set(&rule.to), what }
 }

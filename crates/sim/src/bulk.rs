@@ -112,7 +112,7 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
             bulk.flows.of(peer).into_iter().filter_map(|id| bulk.flows.cancel(now, id).and(bulk.carried.remove(&id))).collect();
         for Carried { from, to, order, parcel, cause, .. } in broken {
             if from == peer {
-                self.lose(from, to, &parcel, u64::from(parcel.bytes), DropCause::Closed, cause);
+                self.lose(from, to, &parcel.message, u64::from(parcel.bytes), DropCause::Closed, cause);
             } else {
                 let stamp = Stamp { time: now, dest: to.0, source: source(from), order };
                 self.refuse(from, to, stamp, &parcel, DropCause::PeerDown, cause);
@@ -122,8 +122,6 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
 
     /// The access links that `peer` has at the moment; the network's for one that does not exist.
     pub(crate) fn access_of(&self, peer: Peer) -> Access {
-        let Some(slot) = self.shard.slot(peer) else { return self.world.network.access };
-        let restrained = slot.condition.as_deref().and_then(|condition| condition.access);
-        restrained.unwrap_or(self.world.accesses[slot.access as usize])
+        self.shard.slot(peer).map_or(self.world.network.access, |slot| slot.access(&self.world.accesses))
     }
 }

@@ -116,8 +116,8 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
     fn overflow(&mut self, stamp: Stamp, Pending { cause, input }: Pending<P, H>) {
         match input {
             Input::Packet(parcel) => {
-                self.shard.counts.in_flight -= 1;
-                self.drop_message(Peer(stamp.source.wrapping_sub(1)), Peer(stamp.dest), &parcel, DropCause::QueueFull, cause);
+                let (from, to) = (Peer(stamp.source.wrapping_sub(1)), Peer(stamp.dest));
+                self.lose(from, to, &parcel.message, u64::from(parcel.bytes), DropCause::QueueFull, cause);
             }
             _ => self.shard.counts.ignored += 1,
         }

@@ -45,10 +45,13 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
         let order = self.shard.own(from).tick();
         let packet = Packet { from, to, order };
         // A message of 4 GiB or more has no arrival: see `depart`.
-        let mut parcel = Parcel { message, bytes: bytes as u32, source: Source::PUBLIC, queued: false };
+        let mut parcel: Parcel<P> = Parcel { message, bytes: bytes as u32, source: Source::PUBLIC, queued: false };
         let passage = match self.depart(packet, &parcel.message, bytes) {
             Ok(passage) => passage,
-            Err(why) => return self.lose(from, to, &parcel, bytes, why, cause),
+            Err(why) => {
+                self.lose(from, to, &parcel.message, bytes, why, cause);
+                return;
+            }
         };
         parcel.source = self.map_outbound(from, to);
         if let Some(time) = passage.copy {
@@ -63,7 +66,10 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
             let mut dice = Rng::for_step(self.world.seed ^ WEATHER, from, !order);
             match self.world.garble.and_then(|garble| garble(&parcel.message, &mut dice)) {
                 Some(message) => parcel.message = message,
-                None => return self.lose(from, to, &parcel, bytes, DropCause::Corrupt, cause),
+                None => {
+                    self.lose(from, to, &parcel.message, bytes, DropCause::Corrupt, cause);
+                    return;
+                }
             }
         }
         let stamp = Stamp { time: passage.arrives, dest: to.0, source: source(from), order };
@@ -129,17 +135,10 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
         Ok(())
     }
 
-    pub(crate) fn lose(&mut self, from: Peer, to: Peer, parcel: &Parcel<P>, bytes: u64, why: DropCause, cause: Cause) {
+    /// A message that was in flight is lost. Gives the record of it.
+    pub(crate) fn lose(&mut self, from: Peer, to: Peer, message: &P::Message, bytes: u64, why: DropCause, cause: Cause) -> Cause {
         self.shard.counts.in_flight -= 1;
-        self.note_dropped(from, to, parcel.message.name(), bytes, why, cause);
-    }
-
-    pub(crate) fn drop_message(&mut self, from: Peer, to: Peer, parcel: &Parcel<P>, why: DropCause, cause: Cause) -> Cause {
-        self.note_dropped(from, to, parcel.message.name(), u64::from(parcel.bytes), why, cause)
-    }
-
-    fn note_dropped(&mut self, from: Peer, to: Peer, name: &'static str, bytes: u64, why: DropCause, cause: Cause) -> Cause {
-        let kind = self.shard.totals.kind(name);
+        let kind = self.shard.totals.kind(message.name());
         self.shard.totals.dropped(kind, why);
         let message = self.shard.totals.name(kind);
         self.log.note(self.shard.now, from, cause, |_| What::Dropped { to, message, bytes, why })
@@ -160,10 +159,10 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
             && !nat.inbound(from, parcel.source, now)
         {
             // Silently: the sender learns nothing, as on the Internet.
-            return self.lose(from, to, &parcel, u64::from(parcel.bytes), DropCause::Filtered, cause);
+            self.lose(from, to, &parcel.message, u64::from(parcel.bytes), DropCause::Filtered, cause);
+            return;
         }
-        let access = slot.condition.as_deref().and_then(|condition| condition.access);
-        let down = access.unwrap_or(self.world.accesses[slot.access as usize]).down;
+        let down = slot.access(&self.world.accesses).down;
         if down.rate.is_some() && !parcel.queued && from != to {
             return match down.admit(&mut slot.down_busy, now, u64::from(parcel.bytes)) {
                 Some(time) => {
@@ -171,8 +170,7 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
                     self.shard.push(Stamp { time, ..stamp }, Pending { cause, input });
                 }
                 None => {
-                    self.shard.counts.in_flight -= 1;
-                    self.drop_message(from, to, &parcel, DropCause::DownlinkFull, cause);
+                    self.lose(from, to, &parcel.message, u64::from(parcel.bytes), DropCause::DownlinkFull, cause);
                 }
             };
         }
@@ -193,8 +191,7 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
 
     /// The receiver is not there: the message is lost, and its sender hears of it after a while.
     pub(crate) fn refuse(&mut self, from: Peer, to: Peer, stamp: Stamp, parcel: &Parcel<P>, why: DropCause, cause: Cause) {
-        self.shard.counts.in_flight -= 1;
-        let cause = self.drop_message(from, to, parcel, why, cause);
+        let cause = self.lose(from, to, &parcel.message, u64::from(parcel.bytes), why, cause);
         if from == to {
             return;
         }

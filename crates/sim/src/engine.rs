@@ -140,9 +140,11 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Simulation<P, H, R> {
 
     /// Gives every shard what others have for it.
     pub(crate) fn exchange(&mut self) {
-        for at in 0..self.shards.len() {
-            for (stamp, pending) in core::mem::take(&mut self.shards[at].outbox) {
-                self.shard_of(Peer(stamp.dest)).queue.push(stamp, pending);
+        for from in 0..self.shards.len() {
+            for to in 0..self.shards.len() {
+                for (stamp, pending) in core::mem::take(&mut self.shards[from].outbox[to]) {
+                    self.shards[to].queue.push(stamp, pending);
+                }
             }
         }
     }

@@ -27,8 +27,7 @@ use peerglass_core::{Peer, Protocol, Time};
 use peerglass_trace::{Off, Recorder};
 
 use crate::log::Log;
-use crate::queue::Stamp;
-use crate::shard::{BATCH, Pending, Shard, Stage};
+use crate::shard::{BATCH, Mail, Shard, Stage};
 use crate::world::World;
 use crate::{Detection, Host, Network, Simulation, Stop};
 
@@ -122,9 +121,6 @@ fn lookahead(network: &Network) -> Duration {
     }
 }
 
-/// Events on their way from one shard to another.
-type Mail<P, H> = Vec<(Stamp, Pending<P, H>)>;
-
 /// Where the threads of a run meet between windows.
 struct Meeting<P: Protocol, H> {
     bound: Time,
@@ -185,13 +181,8 @@ impl<P: Protocol, H: Host<P>> Meeting<P, H> {
             let Some((stamp, pending)) = shard.queue.pop(end) else { break };
             Stage { world, shard, log: &mut log }.play(stamp, pending);
         }
-        let mask = self.mail.len() - 1;
-        let mut sorted: Vec<Mail<P, H>> = self.mail.iter().map(|_| Vec::new()).collect();
-        shard.outbox.drain(..).for_each(|mail| sorted[mail.0.dest as usize & mask].push(mail));
-        for (box_, mail) in self.mail.iter().zip(sorted) {
-            if !mail.is_empty() {
-                lock(box_).extend(mail);
-            }
+        for (mail, sent) in self.mail.iter().zip(&mut shard.outbox).filter(|(_, sent)| !sent.is_empty()) {
+            lock(mail).append(sent);
         }
     }
 }

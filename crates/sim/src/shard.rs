@@ -125,6 +125,9 @@ impl Counts {
     }
 }
 
+/// Events on their way from one shard to another.
+pub(crate) type Mail<P, H> = Vec<(Stamp, Pending<P, H>)>;
+
 /// A share of the peers.
 pub(crate) struct Shard<P: Protocol, H> {
     pub(crate) number: u32,
@@ -135,8 +138,8 @@ pub(crate) struct Shard<P: Protocol, H> {
     pub(crate) queue: Queue<Pending<P, H>>,
     /// Large messages, if the network has them as flows: then there is one shard only.
     pub(crate) bulk: Option<Bulk<P>>,
-    /// What is for other shards.
-    pub(crate) outbox: Vec<(Stamp, Pending<P, H>)>,
+    /// What is for each of the shards.
+    pub(crate) outbox: Vec<Mail<P, H>>,
     pub(crate) totals: Totals,
     pub(crate) counts: Counts,
     /// Lent to handlers, and kept for its capacity.
@@ -154,7 +157,7 @@ impl<P: Protocol, H> Shard<P, H> {
             slots: Vec::new(),
             queue: Queue::new(window),
             bulk: None,
-            outbox: Vec::new(),
+            outbox: (0..1 << bits).map(|_| Vec::new()).collect(),
             totals: Totals::new(),
             counts: Counts::default(),
             effects: Effects::new(watched),
@@ -181,10 +184,11 @@ impl<P: Protocol, H> Shard<P, H> {
     /// Puts an event into the queue, or into the outbox if it is for a peer of another shard.
     #[inline]
     pub(crate) fn push(&mut self, stamp: Stamp, pending: Pending<P, H>) {
-        if stamp.dest & ((1 << self.bits) - 1) == self.number {
+        let shard = stamp.dest & ((1 << self.bits) - 1);
+        if shard == self.number {
             self.queue.push(stamp, pending);
         } else {
-            self.outbox.push((stamp, pending));
+            self.outbox[shard as usize].push((stamp, pending));
         }
     }
 

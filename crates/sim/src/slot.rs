@@ -2,6 +2,7 @@
 
 use peerglass_core::{Protocol, Time};
 
+use crate::Access;
 use crate::condition::Condition;
 
 /// One peer's place in the engine.
@@ -54,6 +55,13 @@ impl<P: Protocol, H> Slot<P, H> {
     pub(crate) fn tick(&mut self) -> u64 {
         self.count += 1;
         self.count
+    }
+
+    /// The access links that the peer has at the moment, of these kinds.
+    #[inline]
+    pub(crate) fn access(&self, kinds: &[Access]) -> Access {
+        let restrained = self.condition.as_deref().and_then(|condition| condition.access);
+        restrained.unwrap_or(kinds[self.access as usize])
     }
 
     /// What the peer's own clock shows.

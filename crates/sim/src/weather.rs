@@ -65,7 +65,7 @@ impl Weather {
         self.rules.insert(id, rule);
     }
 
-    /// Ends a rule. False when it did not hold.
+    /// Ends a rule, and gives it. `None` when it did not hold.
     pub(crate) fn lift(&mut self, id: RuleId) -> Option<LinkRule> {
         let rule = self.rules.remove(&id)?;
         let forget = |index: &mut BTreeMap<Peer, Vec<RuleId>>, peers: &[Peer]| {

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use peerglass_core::{Peer, Rng};
+use peerglass_sim::PeerSet;
 
-use super::strike::PeerSet;
 use crate::scenario::{ALL, FETCHERS, PUBLISHERS, Scenario, Scope};
 
 /// What dice are for: the high half of their stream's number.

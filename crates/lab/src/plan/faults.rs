@@ -3,11 +3,12 @@
 //! A fault that is repeated strikes the same peers each time: a link that flaps is one link. Only restarts are drawn anew, from those that are down then.
 
 use peerglass_core::{Peer, Time};
+use peerglass_sim::{LinkFault, LinkRule, PeerSet};
 
 use super::cast::{Members, Part, dice};
 use super::lives::{Hold, Release};
 use super::spells::Spell;
-use super::strike::{PeerSet, PeerStrike, Rule, Strike, Trouble};
+use super::strike::{PeerStrike, Strike};
 use super::{PlanError, Planner};
 use crate::scenario::{Fault, FaultSpec, PeerTrouble, Scope};
 use crate::units::Span;
@@ -22,7 +23,7 @@ impl Planner<'_> {
                 Fault::Links { from, to, what } => {
                     let rng = &mut dice(self.seed, Part::Faults, number);
                     let (from, to) = (self.set(from, rng), self.set(to, rng));
-                    self.plan_rules(fault, &[Rule { from, to, what: Trouble::Link(*what) }]);
+                    self.plan_rules(fault, &[LinkRule { from, to, what: (*what).into() }]);
                 }
                 Fault::Partition { sides, one_way, bridge } => {
                     let rules = self.partition(number, sides, *one_way, bridge.as_ref());
@@ -93,7 +94,7 @@ impl Planner<'_> {
         if scope.is_all() { PeerSet::All } else { self.casts.members(scope, rng).set() }
     }
 
-    fn partition(&self, number: usize, sides: &[Scope], one_way: bool, bridge: Option<&Scope>) -> Vec<Rule> {
+    fn partition(&self, number: usize, sides: &[Scope], one_way: bool, bridge: Option<&Scope>) -> Vec<LinkRule> {
         let rng = &mut dice(self.seed, Part::Faults, number);
         let bridge = bridge.map_or(Members::Range(0, 0), |bridge| self.casts.members(bridge, rng));
         // A peer that two sides name is on the first; the dice of a side know who is on a side already.
@@ -107,13 +108,13 @@ impl Planner<'_> {
             taken.push(Members::Range(0, self.scenario.peers).without(&taken.iter().collect::<Vec<_>>()));
         }
         let sets: Vec<PeerSet> = taken[1..].iter().map(Members::set).collect();
-        let cut = |from: &PeerSet, to: &PeerSet| Rule { from: from.clone(), to: to.clone(), what: Trouble::Cut };
+        let cut = |from: &PeerSet, to: &PeerSet| LinkRule { from: from.clone(), to: to.clone(), what: LinkFault::Cut };
         let pairs =
             (0..sets.len()).flat_map(|i| (0..sets.len()).map(move |j| (i, j))).filter(|(i, j)| if one_way { (*i, *j) == (0, 1) } else { i != j });
         pairs.map(|(i, j)| cut(&sets[i], &sets[j])).collect()
     }
 
-    fn plan_rules(&mut self, fault: &FaultSpec, rules: &[Rule]) {
+    fn plan_rules(&mut self, fault: &FaultSpec, rules: &[LinkRule]) {
         for moment in fault.moments(self.scenario.duration) {
             let from = Time::ZERO + moment.0;
             for rule in rules {

@@ -41,7 +41,7 @@ use workload::Involved;
 
 pub use churn::MOST;
 pub(crate) use churn::of as distribution_of;
-pub use strike::{PeerSet, PeerStrike, Rule, Strike, Throttle, Trouble};
+pub use strike::{PeerStrike, Strike, Throttle};
 pub use trace::TraceError;
 
 /// Everything that will be done to the peers of a run.

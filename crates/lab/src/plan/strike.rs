@@ -1,14 +1,15 @@
-//! What a plan does to the simulated world, and when: the lab's mirror of what the engine can carry out.
+//! What a plan does to the simulated world, and when. Rules of links are the engine's own; faults of peers are what [`peerglass_sim::PeerFault`] will be made of, as
+//! data that can be compared and takes little room.
 //!
 //! Everything that a scenario says about faults and churn (scopes, durations, repetitions, distributions) is resolved into these: one instant, one peer or one rule,
 //! one change. What lasts has its end as a strike of its own.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use peerglass_core::{Peer, Time};
+use peerglass_sim::LinkRule;
 
-use crate::scenario::{Behaviour, DiskState, LinkTrouble};
+use crate::scenario::{Behaviour, DiskState};
 use crate::units::Rate;
 
 /// One change at one instant. They are carried out in the order of [`Plan::strikes`](super::Plan::strikes).
@@ -26,7 +27,7 @@ pub enum Strike {
         /// Its number in the plan, to lift it by.
         number: u32,
         /// What befalls whose packets.
-        rule: Box<Rule>,
+        rule: Box<LinkRule>,
     },
     /// That ends.
     Lift {
@@ -73,35 +74,6 @@ pub struct Throttle {
     pub down: Option<Rate>,
 }
 
-/// Something that befalls packets.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Rule {
-    /// Whose.
-    pub from: PeerSet,
-    /// To whom.
-    pub to: PeerSet,
-    /// What.
-    pub what: Trouble,
-}
-
-/// What befalls packets.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Trouble {
-    /// They are lost: a partition.
-    Cut,
-    /// Something that a scenario can ask for directly.
-    Link(LinkTrouble),
-}
-
-/// A set of peers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PeerSet {
-    /// Everybody, attackers that come later too.
-    All,
-    /// These, in ascending order.
-    These(Arc<[Peer]>),
-}
-
 impl Strike {
     /// Whether it ends something that another strike began: at one instant, ends come first.
     #[must_use]
@@ -113,31 +85,6 @@ impl Strike {
                 PeerStrike::Restart { .. } | PeerStrike::Access(None) | PeerStrike::Disk(None) | PeerStrike::Bend(None) => true,
                 PeerStrike::Slow(each) => each.is_zero(),
                 _ => false,
-            },
-        }
-    }
-
-    /// What it is, in a word of scenario files.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Strike::Lift { .. } => "the end of a link fault",
-            Strike::Rule { rule, .. } => match rule.what {
-                Trouble::Cut => "partition",
-                Trouble::Link(LinkTrouble::Delay(_)) => "delay",
-                Trouble::Link(LinkTrouble::Loss(_)) => "loss",
-                Trouble::Link(LinkTrouble::Duplicate(_)) => "duplicate",
-                Trouble::Link(LinkTrouble::Corrupt(_)) => "corrupt",
-            },
-            Strike::Peer { what, .. } => match what {
-                PeerStrike::Crash => "crash",
-                PeerStrike::Restart { .. } => "restart",
-                PeerStrike::Freeze(_) => "freeze",
-                PeerStrike::Slow(_) => "slow",
-                PeerStrike::Clock { .. } => "clock",
-                PeerStrike::Access(_) => "throttle",
-                PeerStrike::Disk(_) => "disk",
-                PeerStrike::Bend(_) => "byzantine",
             },
         }
     }

@@ -17,6 +17,7 @@ mod behaviour;
 mod keys;
 mod show;
 
+use peerglass_sim::LinkFault;
 use serde::{Deserialize, Serialize};
 
 use super::{ALL, Scope};
@@ -141,6 +142,17 @@ pub enum LinkTrouble {
     Duplicate(Share),
     /// So many arrive with flipped bits.
     Corrupt(Share),
+}
+
+impl From<LinkTrouble> for LinkFault {
+    fn from(trouble: LinkTrouble) -> Self {
+        match trouble {
+            LinkTrouble::Delay(extra) => LinkFault::Delay(extra.0),
+            LinkTrouble::Loss(share) => LinkFault::Loss(share.0),
+            LinkTrouble::Duplicate(share) => LinkFault::Duplicate(share.0),
+            LinkTrouble::Corrupt(share) => LinkFault::Corrupt(share.0),
+        }
+    }
 }
 
 /// How a disk fails.

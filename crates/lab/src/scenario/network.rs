@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use peerglass_sim::network::Nat;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
@@ -266,12 +267,12 @@ pub struct NatSpec {
     /// Who is behind one, each behind its own.
     pub who: Scope,
     /// A mapping that is not used for so long is forgotten.
-    #[serde(default = "two_minutes")]
+    #[serde(default = "usual_timeout")]
     pub timeout: Span,
 }
 
-fn two_minutes() -> Span {
-    Span(Duration::from_secs(120))
+fn usual_timeout() -> Span {
+    Span(Nat::TIMEOUT)
 }
 
 /// How strict a network address translator is (RFC 3489, section 5).
