@@ -20,7 +20,7 @@
 use core::time::Duration;
 
 use crate::describe::Step;
-use crate::{Effect, Key, Operation, Peer, Protocol, Rng, Sink, Time};
+use crate::{Effect, Key, KeySeed, Operation, Peer, Protocol, Rng, Sink, Time};
 
 /// What a handler may see and do.
 pub struct Cx<'a, P: Protocol> {
@@ -161,18 +161,24 @@ impl<C: Protocol, P: Compose<C>> Sink<C> for Lift<'_, P, C> {
 /// What is known of other peers, by handle.
 #[derive(Clone, Copy)]
 pub enum Acquaintances<'a> {
-    /// Keys follow from the handle by a mixing function of this seed. In the simulator this beats a table that misses the cache.
-    Derived(u64),
+    /// Keys follow from the handle by a mixing function. In the simulator this beats a table that misses the cache.
+    Derived(KeySeed),
     /// The driver's address book.
     Known(&'a dyn Known),
 }
 
 impl Acquaintances<'_> {
+    /// Peers whose keys follow from this seed and their handles, as in a simulation.
+    #[must_use]
+    pub const fn derived(seed: u64) -> Self {
+        Acquaintances::Derived(KeySeed::new(seed))
+    }
+
     /// Where `peer` sits in the key space.
     #[must_use]
     pub fn key(&self, peer: Peer) -> Key {
         match self {
-            Acquaintances::Derived(seed) => Key::derived(*seed, peer),
+            Acquaintances::Derived(seed) => seed.key(peer),
             Acquaintances::Known(known) => known.key(peer),
         }
     }
@@ -182,7 +188,7 @@ impl Acquaintances<'_> {
     #[inline]
     pub fn key_high(&self, peer: Peer) -> u64 {
         match self {
-            Acquaintances::Derived(seed) => Key::derived_high(*seed, peer),
+            Acquaintances::Derived(seed) => seed.high(peer),
             Acquaintances::Known(known) => known.key(peer).high(),
         }
     }
@@ -311,7 +317,7 @@ mod tests {
     fn run(parent: &mut Parent, input: impl FnOnce(&mut Parent, &mut Cx<'_, Parent>)) -> Vec<Effect<Parent>> {
         let mut effects = Vec::new();
         let mut rng = Rng::new(1);
-        let mut cx = Cx::new(Time::ZERO, Peer(0), &(3, 5), Acquaintances::Derived(1), &mut rng, &mut effects);
+        let mut cx = Cx::new(Time::ZERO, Peer(0), &(3, 5), Acquaintances::derived(1), &mut rng, &mut effects);
         input(parent, &mut cx);
         effects
     }

@@ -58,20 +58,7 @@ impl Key {
     /// The key of a simulated peer: 256 bits mixed from the run's seed and the peer's handle.
     #[must_use]
     pub const fn derived(seed: u64, peer: Peer) -> Self {
-        let base = Self::derived_base(seed, peer);
-        Self([mix(base), mix(base ^ 0x8ebc_6af0_9c88_c6e3), mix(base ^ 0x5899_65cc_7537_4cc3), mix(base ^ 0x1d8e_4e27_c47d_124f)])
-    }
-
-    /// The first 64 bits of [`Key::derived`], for a quarter of the work.
-    #[must_use]
-    #[inline]
-    pub const fn derived_high(seed: u64, peer: Peer) -> u64 {
-        mix(Self::derived_base(seed, peer))
-    }
-
-    #[inline]
-    const fn derived_base(seed: u64, peer: Peer) -> u64 {
-        mix(seed ^ 0xa076_1d64_78bd_642f).wrapping_add((peer.0 as u64).wrapping_mul(0xe703_7ed1_a0b4_28db))
+        KeySeed::new(seed).key(peer)
     }
 
     /// How far the other key is.
@@ -96,6 +83,37 @@ impl Key {
     #[must_use]
     pub const fn high(self) -> u64 {
         self.0[0]
+    }
+}
+
+/// What the keys of all simulated peers of a run are mixed from: the run's seed, mixed once.
+#[derive(Clone, Copy, Debug)]
+pub struct KeySeed(u64);
+
+impl KeySeed {
+    /// That of the run with this seed.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self(mix(seed ^ 0xa076_1d64_78bd_642f))
+    }
+
+    /// The key of `peer`.
+    #[must_use]
+    pub const fn key(self, peer: Peer) -> Key {
+        let base = self.base(peer);
+        Key([mix(base), mix(base ^ 0x8ebc_6af0_9c88_c6e3), mix(base ^ 0x5899_65cc_7537_4cc3), mix(base ^ 0x1d8e_4e27_c47d_124f)])
+    }
+
+    /// The first 64 bits of the key of `peer`, for a quarter of the work.
+    #[must_use]
+    #[inline]
+    pub const fn high(self, peer: Peer) -> u64 {
+        mix(self.base(peer))
+    }
+
+    #[inline]
+    const fn base(self, peer: Peer) -> u64 {
+        self.0.wrapping_add((peer.0 as u64).wrapping_mul(0xe703_7ed1_a0b4_28db))
     }
 }
 
@@ -172,7 +190,7 @@ mod tests {
 
     #[test]
     fn the_first_word_of_a_derived_key_can_be_had_alone() {
-        assert!((0..100).all(|i| Key::derived_high(7, Peer(i)) == Key::derived(7, Peer(i)).high()));
+        assert!((0..100).all(|i| KeySeed::new(7).high(Peer(i)) == Key::derived(7, Peer(i)).high()));
     }
 
     #[test]

@@ -45,14 +45,14 @@
 //! // A `Vec` is a sink, so a protocol is tested by looking at its effects.
 //! let mut effects = Vec::new();
 //! let mut rng = Rng::new(1);
-//! let mut cx = Cx::new(Time::ZERO, Peer(0), &(), Acquaintances::Derived(7), &mut rng, &mut effects);
+//! let mut cx = Cx::new(Time::ZERO, Peer(0), &(), Acquaintances::derived(7), &mut rng, &mut effects);
 //! Echo.on_message(Peer(1), Message::Ping, &mut cx);
 //! assert!(matches!(effects[..], [Effect::Send { to: Peer(1), message: Message::Pong }]));
 //! ```
 
 use core::fmt;
 
-use crate::{Cx, Describe};
+use crate::{Acquaintances, Cx, Describe};
 
 /// What one peer does when something happens to it.
 ///
@@ -91,11 +91,12 @@ pub trait Protocol: Sized {
     /// The driver could not reach `peer`, or lost it: whatever was asked of it will not be answered.
     fn on_unreachable(&mut self, peer: Peer, cx: &mut Cx<'_, Self>);
 
-    /// Reads a word of each part of the state that a handler is likely to need, and mixes them: nothing else.
+    /// Reads a word of each cache line that a handler is likely to need, and mixes them: nothing else.
     ///
     /// A simulator of many peers spends most of its time waiting for memory. It calls this for several peers before it calls their handlers, so that their cache
-    /// misses overlap instead of following one another. The default reads nothing, which is right for states without pointers.
-    fn touch(&self) -> u64 {
+    /// misses overlap instead of following one another: first for the states of all of them, then for what these point to. The default reads nothing, which is
+    /// right for small states without pointers.
+    fn touch(&self, _ahead: Ahead<'_, Self>) -> u64 {
         0
     }
 
@@ -142,4 +143,21 @@ impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}#{}", self.protocol, self.number)
     }
+}
+
+/// What [`Protocol::touch`] is to read ahead of.
+pub enum Ahead<'a, P: Protocol> {
+    /// Anything: the state itself, without what it points to.
+    Anything,
+    /// A message.
+    Message {
+        /// From whom.
+        from: Peer,
+        /// Which.
+        message: &'a P::Message,
+        /// What is known of peers.
+        acquaintances: Acquaintances<'a>,
+    },
+    /// A timer, a command, or a peer that cannot be reached.
+    Other,
 }

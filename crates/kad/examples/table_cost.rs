@@ -9,7 +9,7 @@ use peerglass_core::{Acquaintances, Cx, Effect, Key, Peer, Protocol, Rng, Sink, 
 use peerglass_kad::{Config, Kad, Message, Name, Request, Response, Target};
 
 const SEED: u64 = 3;
-const DERIVED: Acquaintances<'static> = Acquaintances::Derived(SEED);
+const DERIVED: Acquaintances<'static> = Acquaintances::derived(SEED);
 const ROUNDS: u32 = 1_000_000;
 
 /// Takes effects and forgets them, as a simulator without a recorder does.

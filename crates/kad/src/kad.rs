@@ -14,7 +14,7 @@
 
 use std::collections::VecDeque;
 
-use peerglass_core::{Cx, Operation, Peer, Protocol, Time};
+use peerglass_core::{Ahead, Cx, Operation, Peer, Protocol, Time};
 use smallvec::SmallVec;
 
 use crate::config::{Config, Mode};
@@ -38,7 +38,7 @@ pub struct Kad {
     pub(crate) requests: Requests,
     /// With their numbers, so that finding one does not read the others. An operation is taken out and put back at every answer: a pointer moves, not 300
     /// bytes.
-    pub(crate) running: Vec<(u32, Box<Running>)>,
+    pub(crate) running: SmallVec<[(u32, Box<Running>); 1]>,
     pub(crate) queued: VecDeque<Queued>,
     /// How many operations there have been.
     pub(crate) operations: u32,
@@ -61,7 +61,7 @@ pub struct Kad {
 ///
 /// A new one is only set when none goes off before it, so there are hardly ever more than three; and as timers cannot be taken back, each of them counts when
 /// it goes off, instead of being replaced by another.
-pub(crate) type Alarms = SmallVec<[Time; 2]>;
+pub(crate) type Alarms = SmallVec<[Time; 4]>;
 
 impl Kad {
     /// A peer that knows nobody. [`Protocol::start`] must come before anything else.
@@ -233,9 +233,24 @@ impl Protocol for Kad {
         self.pump(cx);
     }
 
-    fn touch(&self) -> u64 {
-        let searches = self.running.iter().take(4).map(|(_, running)| running.search.touch());
-        searches.fold(self.table.touch() ^ self.requests.touch(), |word, search| word ^ search)
+    fn touch(&self, ahead: Ahead<'_, Self>) -> u64 {
+        let Ahead::Message { from, message, acquaintances } = ahead else {
+            return match ahead {
+                Ahead::Anything => self.table.glance() ^ self.running.len() as u64 ^ self.alarms.len() as u64 ^ u64::from(self.operations),
+                _ => self.requests.touch(),
+            };
+        };
+        match message {
+            Message::Request { request, .. } => {
+                let target = request.target().map_or(0, |target| target.key(acquaintances).high());
+                self.table.touch(target) ^ self.table.touch(acquaintances.key_high(from))
+            }
+            Message::Response { response, .. } => {
+                let named = response.closer().first().map_or(0, |peer| peer.0) ^ response.closer().last().map_or(0, |peer| peer.0);
+                let searches = self.running.iter().take(4).fold(0, |word, (_, running)| word ^ running.touch());
+                searches ^ self.requests.touch() ^ self.table.touch(acquaintances.key_high(from)) ^ u64::from(named)
+            }
+        }
     }
 
     fn peers(&self, visit: &mut dyn FnMut(Peer)) {

@@ -42,7 +42,7 @@
 //! let config = Config::default();
 //! let mut kad = Kad::new(&config);
 //! let (mut rng, mut effects) = (Rng::new(1), Vec::new());
-//! let mut cx = Cx::new(Time::ZERO, Peer(0), &config, Acquaintances::Derived(7), &mut rng, &mut effects);
+//! let mut cx = Cx::new(Time::ZERO, Peer(0), &config, Acquaintances::derived(7), &mut rng, &mut effects);
 //! kad.start(&mut cx);
 //! kad.join(&[Peer(1)], &mut cx);
 //!
@@ -56,7 +56,7 @@
 //!
 //! // … and when that one knows nobody else, the network has two members.
 //! effects.clear();
-//! let mut cx = Cx::new(Time::from_millis(50), Peer(0), &config, Acquaintances::Derived(7), &mut rng, &mut effects);
+//! let mut cx = Cx::new(Time::from_millis(50), Peer(0), &config, Acquaintances::derived(7), &mut rng, &mut effects);
 //! kad.on_message(Peer(1), Message::Response { id, response: Response::Nodes { closer: vec![] } }, &mut cx);
 //! assert!(effects.iter().any(|e| matches!(e, Effect::Event(Event::Joined { contacts: 1, .. }))));
 //! ```

@@ -24,7 +24,10 @@
 //! tested as properties, against every hostile answer that a generator can think of (`lookup/tests.rs`).
 //!
 //! Distances are given as their first 64 bits: that orders all keys but those that agree in as many bits with each other, which takes 2^64 tries to bring about on
-//! purpose; such a pair is ordered by handle. So a candidate takes 16 bytes, and a search of a hundred candidates fits the first-level cache.
+//! purpose; such a pair is ordered by handle.
+//!
+//! Only those who were asked and the 2k closest of the others are kept in order (`lookup/near.rs`). Whoever is farther waits in an unsorted reserve until so many of the
+//! closer ones have failed that fewer than k are left. So a step costs little, and a search through a network full of dead peers still finds those who live.
 //!
 //! It always ends: each candidate is queried once, candidates are bounded by [`Shape::shortlist`], and one that was queried is never forgotten.
 
@@ -33,8 +36,11 @@ use core::time::Duration;
 use peerglass_core::{Peer, Time};
 use smallvec::SmallVec;
 
+mod near;
 #[cfg(test)]
 mod tests;
+
+use near::{Near, Standing};
 
 /// The parameters of a lookup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,19 +125,56 @@ pub struct Lookup {
     shape: Shape,
     me: Peer,
     phase: Phase,
-    /// Who holds a slot, and since when.
-    in_flight: SmallVec<[(Peer, Time); 4]>,
-    /// Sorted by distance.
-    candidates: Vec<Candidate>,
+    /// Who holds a slot.
+    in_flight: SmallVec<[InFlight; 4]>,
+    /// Everybody asked, and the closest of the others.
+    near: Near,
+    /// Others that are farther: unsorted, because they are only needed when too many of the closer ones fail.
+    reserve: Vec<Reserved>,
+    /// Where the reserve begins: whoever is as far as this belongs to it.
+    beyond: (u64, Peer),
 }
+
+#[derive(Clone, Copy, Debug)]
+struct InFlight {
+    peer: Peer,
+    since: Time,
+}
+
+/// A candidate in the reserve, and how far it was when it came in.
+#[derive(Clone, Copy, Debug)]
+struct Reserved {
+    distance: u64,
+    peer: Peer,
+    depth: u8,
+}
+
+/// How a search stands, judged by the k closest candidates that are not known to be silent.
+#[derive(Clone, Copy, Debug, Default)]
+struct Outlook {
+    /// Whether the beta closest have all answered.
+    converged: bool,
+    /// The closest that was not asked.
+    unasked: Option<usize>,
+    /// Whether one of them, closer than that, has not answered yet.
+    awaited: bool,
+    /// How many there are up to there.
+    reachable: usize,
+}
+
+/// Nobody is as far as this.
+const NOWHERE: (u64, Peer) = (u64::MAX, Peer(u32::MAX));
 
 impl Lookup {
     /// A lookup by `me` that starts from `seeds`.
     #[must_use]
     pub fn new(shape: Shape, me: Peer, seeds: impl IntoIterator<Item = (Peer, u64)>) -> Self {
-        let mut lookup = Self { shape, me, phase: Phase::Searching, in_flight: SmallVec::new(), candidates: Vec::with_capacity(2 * shape.k) };
+        let (in_flight, near) = (SmallVec::new(), Near::default());
+        let mut lookup = Self { shape, me, phase: Phase::Searching, in_flight, near, reserve: Vec::new(), beyond: NOWHERE };
         for (peer, distance) in seeds {
-            lookup.hear(peer, distance, 1);
+            if peer != me && !lookup.near.contains(peer) {
+                lookup.hear(peer, distance, 1);
+            }
         }
         lookup
     }
@@ -140,21 +183,26 @@ impl Lookup {
     #[allow(clippy::should_implement_trait, reason = "it needs the time")]
     pub fn next(&mut self, now: Time) -> Next {
         self.lose_patience(now);
-        if self.phase == Phase::Searching && self.converged() {
-            self.phase = Phase::FollowUp;
-        }
         if self.phase == Phase::Finished {
             return Next::Finished;
         }
-        match self.closest_unasked() {
+        let mut outlook = self.outlook();
+        if outlook.unasked.is_none() && outlook.reachable < self.shape.k && !self.reserve.is_empty() {
+            self.call_up();
+            outlook = self.outlook();
+        }
+        if self.phase == Phase::Searching && outlook.converged {
+            self.phase = Phase::FollowUp;
+        }
+        match outlook.unasked {
             Some(i) if self.in_flight.len() < self.shape.alpha => {
-                let candidate = &mut self.candidates[i];
-                candidate.state = State::Waiting;
-                self.in_flight.push((candidate.peer, now));
-                Next::Query(candidate.peer)
+                let peer = self.near.peers[i];
+                self.near.standing[i].state = State::Waiting;
+                self.in_flight.push(InFlight { peer, since: now });
+                Next::Query(peer)
             }
             Some(_) => Next::Waiting,
-            None if !self.in_flight.is_empty() && self.awaits() => Next::Waiting,
+            None if !self.in_flight.is_empty() && outlook.awaited => Next::Waiting,
             None => {
                 self.phase = Phase::Finished;
                 Next::Finished
@@ -162,12 +210,15 @@ impl Lookup {
         }
     }
 
-    /// `peer` answered and named `closer`. Answers of peers that were not asked are ignored. Says whether the answer counted.
-    pub fn on_answer(&mut self, peer: Peer, closer: impl IntoIterator<Item = (Peer, u64)>) -> bool {
+    /// `peer` answered and named `closer`, which are as far from the target as `distance` says. Answers of peers that were not asked are ignored. Says whether
+    /// the answer counted.
+    pub fn on_answer(&mut self, peer: Peer, closer: &[Peer], distance: impl Fn(Peer) -> u64) -> bool {
         let Some(depth) = self.settle(peer, State::Answered) else { return false };
         if self.phase == Phase::Searching {
-            for (peer, distance) in closer.into_iter().take(self.shape.per_answer) {
-                self.hear(peer, distance, depth.saturating_add(1));
+            for peer in closer.iter().take(self.shape.per_answer) {
+                if *peer != self.me && !self.near.contains(*peer) {
+                    self.hear(*peer, distance(*peer), depth.saturating_add(1));
+                }
             }
         }
         true
@@ -190,14 +241,19 @@ impl Lookup {
     }
 
     /// The closest peers that answered, closest first, at most k.
-    pub fn closest(&self) -> impl Iterator<Item = &Candidate> {
-        self.candidates.iter().filter(|c| c.state == State::Answered).take(self.shape.k)
+    pub fn closest(&self) -> impl Iterator<Item = Candidate> {
+        let answered = self.near.standing.iter().enumerate().filter(|(_, standing)| standing.state == State::Answered);
+        answered.take(self.shape.k).map(|(i, _)| self.near.candidate(i))
     }
 
-    /// Everybody the search knows of, closest first.
-    #[must_use]
-    pub fn candidates(&self) -> &[Candidate] {
-        &self.candidates
+    /// Everybody that was asked, and the closest of the others the search knows of: sorted, closest first.
+    pub fn candidates(&self) -> impl ExactSizeIterator<Item = Candidate> {
+        (0..self.near.len()).map(|i| self.near.candidate(i))
+    }
+
+    /// Everybody the search knows of, in no promised order.
+    pub fn peers(&self) -> impl Iterator<Item = Peer> {
+        self.near.peers().iter().copied().chain(self.reserve.iter().map(|r| r.peer))
     }
 
     /// How many queries hold a slot.
@@ -209,70 +265,118 @@ impl Lookup {
     /// When the next query will have lost its slot, if any is in flight: ask [`Lookup::next`] again then.
     #[must_use]
     pub fn patience_ends(&self) -> Option<Time> {
-        self.in_flight.iter().map(|(_, asked)| *asked + self.shape.patience).min()
+        self.in_flight.iter().map(|query| query.since + self.shape.patience).min()
+    }
+
+    /// Reads a word of each cache line that the next step will need.
+    pub(crate) fn touch(&self) -> u64 {
+        let peers = self.near.peers.iter().step_by(16).fold(0, |word, peer| word ^ peer.0);
+        let standing = self.near.standing.first().map_or(0, |s| s.depth) ^ self.near.standing.get(31).map_or(0, |s| s.depth);
+        u64::from(peers) ^ u64::from(standing) ^ self.in_flight.first().map_or(0, |query| u64::from(query.peer.0))
     }
 
     fn lose_patience(&mut self, now: Time) {
-        while let Some(i) = self.in_flight.iter().position(|(_, asked)| *asked + self.shape.patience <= now) {
-            let (peer, _) = self.in_flight.swap_remove(i);
-            if let Some(candidate) = self.candidates.iter_mut().find(|c| c.peer == peer) {
-                candidate.state = State::Slow;
-            }
+        while let Some(i) = self.in_flight.iter().position(|query| query.since + self.shape.patience <= now) {
+            let query = self.in_flight.swap_remove(i);
+            self.near.set_state(query.peer, State::Slow);
         }
     }
 
-    /// The candidates that are not known to be silent, closest first.
-    fn reachable(&self) -> impl Iterator<Item = (usize, &Candidate)> {
-        self.candidates.iter().enumerate().filter(|(_, c)| !matches!(c.state, State::Failed | State::Slow))
-    }
-
-    fn converged(&self) -> bool {
-        self.reachable().take(self.shape.beta).all(|(_, c)| c.state == State::Answered)
-    }
-
-    fn closest_unasked(&self) -> Option<usize> {
-        self.reachable().take(self.shape.k).find(|(_, c)| c.state == State::Heard).map(|(i, _)| i)
-    }
-
-    /// Whether an outstanding answer still matters: one of the k closest.
-    fn awaits(&self) -> bool {
-        self.reachable().take(self.shape.k).any(|(_, c)| c.state == State::Waiting)
+    /// One pass over the closest, which is all that a step needs to know.
+    fn outlook(&self) -> Outlook {
+        let mut outlook = Outlook { converged: true, ..Outlook::default() };
+        for (i, Standing { state, .. }) in self.near.standing.iter().enumerate() {
+            match state {
+                State::Failed | State::Slow => continue,
+                State::Answered => {}
+                State::Waiting => {
+                    outlook.awaited = true;
+                    outlook.converged &= outlook.reachable >= self.shape.beta;
+                }
+                State::Heard => {
+                    outlook.converged &= outlook.reachable >= self.shape.beta;
+                    outlook.unasked = Some(i);
+                    return outlook;
+                }
+            }
+            outlook.reachable += 1;
+            if outlook.reachable == self.shape.k {
+                break;
+            }
+        }
+        outlook
     }
 
     /// Settles what was asked of `peer` and returns its depth.
     fn settle(&mut self, peer: Peer, outcome: State) -> Option<u8> {
-        let candidate = self.candidates.iter_mut().find(|c| c.peer == peer)?;
-        match candidate.state {
-            State::Waiting => self.in_flight.retain(|(asked, _)| *asked != peer),
-            State::Slow => {}
-            State::Heard | State::Answered | State::Failed => return None,
+        let slot = self.in_flight.iter().position(|query| query.peer == peer);
+        let i = self.near.position(peer)?;
+        let standing = &mut self.near.standing[i];
+        // Who has no slot has lost it, or was never asked.
+        match slot {
+            Some(slot) => _ = self.in_flight.remove(slot),
+            None if standing.state == State::Slow => {}
+            None => return None,
         }
-        candidate.state = outcome;
-        Some(candidate.depth)
+        standing.state = outcome;
+        Some(standing.depth)
     }
 
     fn hear(&mut self, peer: Peer, distance: u64, depth: u8) {
-        if peer == self.me {
-            return;
+        if (distance, peer) >= self.beyond {
+            return self.set_aside(Reserved { distance, peer, depth });
         }
-        let at = self.candidates.partition_point(|c| (c.distance, c.peer) < (distance, peer));
-        if self.candidates.get(at).is_some_and(|c| c.peer == peer) {
-            return;
+        self.near.insert(distance, peer, depth);
+        if self.near.len() > self.sorted_room() {
+            self.dismiss_farthest();
         }
-        if self.candidates.len() >= self.shape.shortlist && !self.make_room(at) {
-            return;
-        }
-        self.candidates.insert(at, Candidate { distance, peer, depth, state: State::Heard });
     }
 
-    /// Forgets the farthest candidate that was never asked, if it is farther than position `at`.
-    fn make_room(&mut self, at: usize) -> bool {
-        match self.candidates.iter().rposition(|c| c.state == State::Heard) {
-            Some(farthest) if farthest >= at => {
-                self.candidates.remove(farthest);
-                true
-            }
-            _ => false,
+    /// How many candidates are kept sorted, as long as not so many have been asked.
+    fn sorted_room(&self) -> usize {
+        self.shape.shortlist.min(2 * self.shape.k)
+    }
+
+    /// Puts the farthest candidate that was never asked into the reserve.
+    fn dismiss_farthest(&mut self) {
+        if let Some(farthest) = self.near.standing.iter().rposition(|c| c.state == State::Heard) {
+            let Candidate { distance, peer, depth, .. } = self.near.remove(farthest);
+            self.beyond = (distance, peer);
+            self.set_aside(Reserved { distance, peer, depth });
         }
+    }
+
+    /// Puts somebody into the reserve, who may be there already; when it is full, the farther half is forgotten.
+    fn set_aside(&mut self, reserved: Reserved) {
+        let room = self.shape.shortlist.saturating_sub(self.near.len());
+        if self.reserve.len() >= room {
+            self.tidy_reserve();
+            self.reserve.truncate(room / 2);
+        }
+        if room > 0 {
+            self.reserve.push(reserved);
+        }
+    }
+
+    /// Sorts the reserve, and takes out who is in it twice: the way by which it came in first counts.
+    fn tidy_reserve(&mut self) {
+        self.reserve.sort_by_key(|r| (r.distance, r.peer));
+        self.reserve.dedup_by_key(|r| r.peer);
+    }
+
+    /// Fills the sorted candidates up from the reserve.
+    fn call_up(&mut self) {
+        self.tidy_reserve();
+        let reserve = core::mem::take(&mut self.reserve);
+        let count = self.sorted_room().max(self.shape.k);
+        let (called, left) = reserve.split_at(reserve.len().min(count));
+        self.beyond = left.first().map_or(NOWHERE, |first| (first.distance, first.peer));
+        for Reserved { distance, peer, depth } in called {
+            // Who was asked in the meantime is still here.
+            if !self.near.contains(*peer) {
+                self.near.insert(*distance, *peer, *depth);
+            }
+        }
+        self.reserve = left.to_vec();
     }
 }

@@ -79,6 +79,14 @@ impl Request {
     pub const fn is_answered(&self) -> bool {
         !matches!(self, Request::AddProvider { .. })
     }
+
+    /// What the closest peers are to be named to, if it is a step of a lookup by a peer or a name.
+    pub(crate) const fn target(&self) -> Option<&Target> {
+        match self {
+            Request::FindNode { target } => Some(target),
+            _ => None,
+        }
+    }
 }
 
 /// An answer.

@@ -118,9 +118,15 @@ impl Running {
         if self.is_storing() { self.deadline } else { self.search.patience_ends().map_or(self.deadline, |end| end.min(self.deadline)) }
     }
 
+    /// Reads a word of each cache line that the next step will need.
+    pub(crate) fn touch(&self) -> u64 {
+        let target = if let Target::Name(name) = &self.target { name.key().high() } else { 0 };
+        self.search.touch() ^ target ^ u64::from(self.answers)
+    }
+
     /// Every handle it holds.
     pub(crate) fn peers(&self, visit: &mut dyn FnMut(Peer)) {
-        self.search.candidates().for_each(|c| visit(c.peer));
+        self.search.peers().for_each(&mut *visit);
         self.job.peers(visit);
         if let Target::Peer(peer) = self.target {
             visit(peer);

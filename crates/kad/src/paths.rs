@@ -51,6 +51,11 @@ impl Paths {
         Self { shape, paths, asked: Vec::new() }
     }
 
+    /// A lookup that has not begun: it finds nobody.
+    pub(crate) fn none(shape: Shape) -> Self {
+        Self { shape, paths: SmallVec::new(), asked: Vec::new() }
+    }
+
     /// What to do next. Ask again after every answer or failure, until it is not [`Next::Query`].
     #[allow(clippy::should_implement_trait, reason = "it needs the time")]
     pub fn next(&mut self, now: Time) -> Next {
@@ -81,22 +86,22 @@ impl Paths {
                 }
                 // Still asked by the other path: its outcome will come to both.
                 Some(Asked { answered: None, .. }) => {}
-                Some(Asked { answered: Some(true), .. }) => _ = self.paths[i].on_answer(peer, []),
+                Some(Asked { answered: Some(true), .. }) => _ = self.paths[i].on_answer(peer, &[], |_| u64::MAX),
                 Some(Asked { answered: Some(false), .. }) => _ = self.paths[i].on_failure(peer),
             }
         }
     }
 
-    /// `peer` answered and named `closer`: to the path that asked it. Says whether the answer counted.
-    pub fn on_answer(&mut self, peer: Peer, closer: impl IntoIterator<Item = (Peer, u64)>) -> bool {
+    /// `peer` answered and named `closer`: to the path that asked it ([`Lookup::on_answer`]). Says whether the answer counted.
+    pub fn on_answer(&mut self, peer: Peer, closer: &[Peer], distance: impl Fn(Peer) -> u64) -> bool {
         if let [only] = &mut self.paths[..] {
-            return only.on_answer(peer, closer);
+            return only.on_answer(peer, closer, distance);
         }
         let Some(owner) = self.settle(peer, true) else { return false };
         for path in self.others(owner) {
-            self.paths[path].on_answer(peer, []);
+            self.paths[path].on_answer(peer, &[], &distance);
         }
-        self.paths[owner].on_answer(peer, closer)
+        self.paths[owner].on_answer(peer, closer, distance)
     }
 
     /// `peer` will not answer. Says whether it had been asked.
@@ -129,7 +134,7 @@ impl Paths {
     /// The closest peers that answered on any path, closest first, at most k.
     #[must_use]
     pub fn closest(&self) -> Vec<Candidate> {
-        let mut all: Vec<Candidate> = self.paths.iter().flat_map(Lookup::closest).copied().collect();
+        let mut all: Vec<Candidate> = self.paths.iter().flat_map(Lookup::closest).collect();
         if self.paths.len() > 1 {
             // Of the same peer on two paths, the shorter way counts.
             all.sort_by_key(|c| (c.distance, c.peer, c.depth));
@@ -140,13 +145,18 @@ impl Paths {
     }
 
     /// The `n` closest candidates of every path, whatever their state: what a watcher wants to see.
-    pub fn shortlist(&self, n: usize) -> impl Iterator<Item = &Candidate> {
-        self.paths.iter().flat_map(move |path| path.candidates().iter().take(n))
+    pub fn shortlist(&self, n: usize) -> impl Iterator<Item = Candidate> {
+        self.paths.iter().flat_map(move |path| path.candidates().take(n))
+    }
+
+    /// Everybody that was asked on any path, and the closest of the others.
+    pub fn candidates(&self) -> impl Iterator<Item = Candidate> {
+        self.shortlist(usize::MAX)
     }
 
     /// Everybody the search knows of.
-    pub fn candidates(&self) -> impl Iterator<Item = &Candidate> {
-        self.shortlist(usize::MAX)
+    pub fn peers(&self) -> impl Iterator<Item = Peer> {
+        self.paths.iter().flat_map(Lookup::peers)
     }
 
     /// How deep the path to the closest peer found is; 0 when nobody answered.
@@ -170,10 +180,7 @@ impl Paths {
 
     /// Reads a word of the shortlist, to have it in the cache.
     pub(crate) fn touch(&self) -> u64 {
-        self.paths.first().map_or(0, |path| {
-            let candidates = path.candidates();
-            candidates.first().map_or(0, |c| c.distance) ^ candidates.get(16).map_or(0, |c| c.distance)
-        })
+        self.paths.first().map_or(0, Lookup::touch)
     }
 
     /// How many paths there are.

@@ -114,7 +114,7 @@ impl Requests {
 
     /// Reads a word of what is outstanding, to have it in the cache.
     pub(crate) fn touch(&self) -> u64 {
-        self.queue.front().map_or(0, |o| o.id)
+        self.queue.front().map_or(0, |o| o.id) ^ self.queue.back().map_or(0, |o| o.id)
     }
 
     /// Whom something has been asked of.

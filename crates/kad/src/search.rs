@@ -62,7 +62,7 @@ impl Kad {
     fn prepare(&self, queued: Queued, cx: &Cx<'_, Self>) -> Running {
         let Queued { number, job, target, k, asked } = queued;
         let key = target.key(cx.acquaintances());
-        let search = Paths::new(cx.config().shape(k), 1, cx.me(), Vec::new());
+        let search = Paths::none(cx.config().shape(k));
         let deadline = cx.now() + cx.config().operation_timeout;
         Running { number, job, target, key, search, started: asked, deadline, requests: 0, answers: 0, failures: 0 }
     }
@@ -156,7 +156,7 @@ impl Kad {
             running.search.on_failure(from);
         } else {
             let (acquaintances, key) = (cx.acquaintances(), running.key.high());
-            running.search.on_answer(from, response.closer().iter().map(|peer| (*peer, acquaintances.key_high(*peer) ^ key)));
+            running.search.on_answer(from, response.closer(), |peer| acquaintances.key_high(peer) ^ key);
             self.collect(&mut running, from, &response, cx);
         }
         cx.step(running.operation(), || {

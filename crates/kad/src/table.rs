@@ -40,8 +40,11 @@ use smallvec::SmallVec;
 use crate::Config;
 use crate::bucket::Contact;
 
+mod closest;
 #[cfg(test)]
 mod tests;
+
+use closest::{Few, take_closest};
 
 /// How many entries the vector of contacts grows by: doubling would waste up to half of it in each of a million peers.
 const GROWTH: usize = 16;
@@ -54,16 +57,11 @@ const NEAR: usize = 5;
 pub struct Table {
     own: Key,
     contacts: Vec<Contact>,
-    buckets: Vec<Bucket>,
+    /// Where the contacts of each bucket end; they begin where the previous bucket's end. Here and not behind a pointer, because every request needs it.
+    ends: SmallVec<[u16; 24]>,
+    /// When a lookup last went to each bucket, in seconds.
+    refreshed: Vec<u32>,
     spares: Vec<Spare>,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Bucket {
-    /// Where the bucket's contacts end; they begin where the previous bucket's end.
-    end: u16,
-    /// When a lookup last went there, in seconds.
-    refreshed: u32,
 }
 
 /// A peer that answered when its bucket was full.
@@ -146,14 +144,14 @@ impl Table {
     /// How many buckets there are. All but the last cover one prefix length each.
     #[must_use]
     pub fn buckets(&self) -> usize {
-        self.buckets.len()
+        self.ends.len()
     }
 
     /// The contacts of bucket `index`, the least recently seen first.
     #[must_use]
     pub fn bucket(&self, index: usize) -> &[Contact] {
-        match self.buckets.get(index) {
-            Some(bucket) => &self.contacts[self.start(index)..usize::from(bucket.end)],
+        match self.ends.get(index) {
+            Some(end) => &self.contacts[self.start(index)..usize::from(*end)],
             None => &[],
         }
     }
@@ -172,13 +170,21 @@ impl Table {
     /// How many bytes the table takes besides the struct itself.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        self.contacts.capacity() * size_of::<Contact>() + self.buckets.capacity() * size_of::<Bucket>() + self.spares.capacity() * size_of::<Spare>()
+        let ends = if self.ends.spilled() { self.ends.capacity() * size_of::<u16>() } else { 0 };
+        let refreshed = self.refreshed.capacity() * size_of::<u32>();
+        self.contacts.capacity() * size_of::<Contact>() + ends + refreshed + self.spares.capacity() * size_of::<Spare>()
     }
 
-    /// Reads a few words of the table, to have them in the cache: from where most requests go, its front, the memory's own look-ahead does the rest.
-    pub(crate) fn touch(&self) -> u64 {
-        let word = |at: usize| self.contacts.get(at).map_or(0, |c| u64::from(c.peer.0));
-        word(0) ^ word(24) ^ word(48) ^ word(96) ^ self.buckets.first().map_or(0, |bucket| u64::from(bucket.end))
+    /// Reads the words that lead to the contacts.
+    pub(crate) fn glance(&self) -> u64 {
+        self.own.high() ^ self.contacts.len() as u64 ^ self.ends.first().map_or(0, |end| u64::from(*end)) ^ self.spares.len() as u64
+    }
+
+    /// Reads a word of each cache line of the bucket around a key with these first 64 bits.
+    pub(crate) fn touch(&self, key: u64) -> u64 {
+        let bucket = self.bucket(self.index((key ^ self.own.high()).leading_zeros()));
+        let lines = bucket.iter().step_by(64 / size_of::<Contact>()).chain(bucket.last());
+        lines.fold(0, |word, contact| word ^ u64::from(contact.peer.0))
     }
 
     /// Whether `peer` is a contact.
@@ -190,16 +196,32 @@ impl Table {
     /// Appends to `out` the `n` healthy contacts closest to `target`, without `skip`: the exact set, in no promised order.
     pub fn closest(&self, target: Key, n: usize, skip: Peer, acquaintances: Acquaintances<'_>, out: &mut Vec<Peer>) {
         let end = out.len() + n;
-        let _ = self.nearest_buckets(target).try_for_each(|bucket| {
+        for index in self.nearest_first(target) {
+            let bucket = self.bucket(index);
+            // Both looks go over the whole bucket without leaving early: that takes a few vector instructions.
+            let odd = bucket.iter().fold(0, |odd, c| odd | c.failures() | u32::from(c.peer == skip)) != 0;
             let room = end - out.len();
-            let eligible = |c: &&Contact| c.is_healthy() && c.peer != skip;
-            if bucket.len() <= room {
-                out.extend(bucket.iter().filter(eligible).map(|c| c.peer));
-            } else {
-                take_closest(bucket.iter().filter(eligible).map(|c| c.peer), target, room, acquaintances, out);
+            match (odd, bucket.len() <= room) {
+                (false, true) => out.extend(bucket.iter().map(|c| c.peer)),
+                (false, false) => {
+                    let all: Few = bucket.iter().map(|c| c.peer).collect();
+                    take_closest(&all, target, room, self.shared_bits(index), acquaintances, out);
+                }
+                (true, _) => {
+                    let eligible: Few = bucket.iter().filter(|c| c.is_healthy() && c.peer != skip).map(|c| c.peer).collect();
+                    take_closest(&eligible, target, room, self.shared_bits(index), acquaintances, out);
+                }
             }
-            if out.len() < end { Ok(()) } else { Err(()) }
-        });
+            if out.len() == end {
+                return;
+            }
+        }
+    }
+
+    /// How many leading bits all contacts of a bucket share with each other. They differ from the owner in the bit after those that they share with it; of the
+    /// last bucket, that is not known.
+    fn shared_bits(&self, bucket: usize) -> u32 {
+        (bucket as u32 + u32::from(bucket + 1 < self.ends.len())).min(60)
     }
 
     /// The buckets from the nearest to `target` to the farthest.
@@ -207,23 +229,24 @@ impl Table {
     /// Bit *j* of the distance between owner and target says on which side of bucket *j* the target is: where it is set, the bucket is nearer than
     /// everything that shares more bits with the owner; where it is clear, farther. So: up over the set bits, the last bucket, down over the clear
     /// ones. The configuration allows at most 64 buckets, so the first word of the distance is enough.
-    fn nearest_buckets(&self, target: Key) -> impl Iterator<Item = &[Contact]> {
-        let last = self.buckets.len().saturating_sub(1);
+    fn nearest_first(&self, target: Key) -> impl Iterator<Item = usize> + use<> {
+        let last = self.ends.len().saturating_sub(1);
         let below_last = !(u64::MAX.checked_shr(last as u32).unwrap_or(0));
         let distance = self.own.distance(target).high();
-        let mut up = distance & below_last;
-        let mut down = !distance & below_last;
-        let up = core::iter::from_fn(move || {
-            let j = up.leading_zeros();
-            up &= !(1u64.checked_shl(63u32.wrapping_sub(j)).unwrap_or(0));
-            (j < 64).then_some(j as usize)
-        });
-        let down = core::iter::from_fn(move || {
+        let (mut up, mut down, mut middle) = (distance & below_last, !distance & below_last, true);
+        core::iter::from_fn(move || {
+            if up != 0 {
+                let j = up.leading_zeros();
+                up ^= 1 << (63 - j);
+                return Some(j as usize);
+            }
+            if core::mem::take(&mut middle) {
+                return Some(last);
+            }
             let j = 63u32.checked_sub(down.trailing_zeros())?;
             down &= down - 1;
             Some(j as usize)
-        });
-        up.chain(core::iter::once(last)).chain(down).map(|index| self.bucket(index))
+        })
     }
 
     /// `peer` gave a sign of life. Says whether it is a contact, and if not, whether there would be room for it.
@@ -234,7 +257,7 @@ impl Table {
             self.freshen(bucket, at, now);
             return Sight::Contact;
         }
-        let room = self.bucket(bucket).len() < config.bucket_size() || bucket + 1 == self.buckets.len() && self.can_split(config);
+        let room = self.bucket(bucket).len() < config.bucket_size() || bucket + 1 == self.ends.len() && self.can_split(config);
         let fits = room && prefix < Key::BITS && !self.is_crowded(bucket, peer, acquaintances, config);
         if fits { Sight::Room } else { Sight::Full }
     }
@@ -255,7 +278,7 @@ impl Table {
             return Insert::Capped;
         }
         let mut splits = 0;
-        while self.bucket(bucket).len() >= config.bucket_size() && bucket + 1 == self.buckets.len() && self.can_split(config) {
+        while self.bucket(bucket).len() >= config.bucket_size() && bucket + 1 == self.ends.len() && self.can_split(config) {
             self.split(acquaintances);
             bucket = self.index(prefix);
             splits += 1;
@@ -297,20 +320,20 @@ impl Table {
     /// A lookup went to bucket `index`.
     pub fn mark_refreshed(&mut self, key: Key, now: Time) {
         let index = self.index(self.own.common_prefix(key));
-        if let Some(bucket) = self.buckets.get_mut(index) {
-            bucket.refreshed = u32::try_from(now.as_secs()).unwrap_or(u32::MAX);
+        if let Some(refreshed) = self.refreshed.get_mut(index) {
+            *refreshed = seconds(now);
         }
     }
 
     /// When a lookup last went to bucket `index`.
     #[must_use]
     pub fn refreshed(&self, index: usize) -> Time {
-        self.buckets.get(index).map_or(Time::ZERO, |bucket| Time::from_secs(u64::from(bucket.refreshed)))
+        self.refreshed.get(index).map_or(Time::ZERO, |secs| Time::from_secs(u64::from(*secs)))
     }
 
     /// Whether `bucket` is far and holds its share of peers as near to `peer` as a sixteenth of the bucket.
     fn is_crowded(&self, bucket: usize, peer: Peer, acquaintances: Acquaintances<'_>, config: &Config) -> bool {
-        if config.per_sixteenth == 0 || bucket + NEAR >= self.buckets.len() {
+        if config.per_sixteenth == 0 || bucket + NEAR >= self.ends.len() {
             return false;
         }
         let (key, together) = (acquaintances.key_high(peer), bucket as u32 + 1 + 4);
@@ -328,11 +351,11 @@ impl Table {
 
     /// Which bucket a peer belongs to that shares `prefix` bits with the owner.
     fn index(&self, prefix: u32) -> usize {
-        (prefix as usize).min(self.buckets.len().saturating_sub(1))
+        (prefix as usize).min(self.ends.len().saturating_sub(1))
     }
 
     fn start(&self, bucket: usize) -> usize {
-        bucket.checked_sub(1).map_or(0, |before| usize::from(self.buckets[before].end))
+        bucket.checked_sub(1).map_or(0, |before| usize::from(self.ends[before]))
     }
 
     fn find(&self, peer: Peer, acquaintances: Acquaintances<'_>) -> Option<(usize, usize)> {
@@ -342,54 +365,55 @@ impl Table {
 
     /// Where `peer` stands among all contacts, if it is in `bucket`. From the fresh end: whoever was seen lately will soon be seen again.
     fn position(&self, bucket: usize, peer: Peer) -> Option<usize> {
-        Some(self.start_of(bucket)? + self.bucket(bucket).iter().rposition(|c| c.peer == peer)?)
-    }
-
-    fn start_of(&self, bucket: usize) -> Option<usize> {
-        (bucket < self.buckets.len()).then(|| self.start(bucket))
+        let contacts = self.bucket(bucket);
+        // Most peers that are looked for are not there, which a look over the whole bucket tells in a few vector instructions.
+        if contacts.iter().fold(0, |found, c| found | u32::from(c.peer == peer)) == 0 {
+            return None;
+        }
+        Some(self.start(bucket) + contacts.iter().rposition(|c| c.peer == peer)?)
     }
 
     fn freshen(&mut self, bucket: usize, at: usize, now: Time) {
-        let end = usize::from(self.buckets[bucket].end);
-        self.contacts[at].see(now);
-        if at + 1 < end {
-            self.contacts[at..end].rotate_left(1);
-        }
+        let end = usize::from(self.ends[bucket]);
+        let mut contact = self.contacts[at];
+        contact.see(now);
+        self.contacts.copy_within(at + 1..end, at);
+        self.contacts[end - 1] = contact;
     }
 
     fn can_split(&self, config: &Config) -> bool {
-        self.buckets.len() < config.max_buckets.min(64)
+        self.ends.len() < config.max_buckets.min(64)
     }
 
     /// Splits the last bucket. Both halves keep their order.
     fn split(&mut self, acquaintances: Acquaintances<'_>) {
-        let last = self.buckets.len() - 1;
+        let last = self.ends.len() - 1;
         let start = self.start(last);
         let (own, contacts) = (self.own, &mut self.contacts[start..]);
         contacts.sort_by_key(|c| own.common_prefix(acquaintances.key(c.peer)) as usize > last);
         let stay = contacts.partition_point(|c| own.common_prefix(acquaintances.key(c.peer)) as usize == last);
-        let before = self.buckets[last];
-        self.buckets[last].end = (start + stay) as u16;
-        self.buckets.reserve_exact(1);
-        self.buckets.push(before);
+        self.ends.push(self.ends[last]);
+        self.ends[last] = (start + stay) as u16;
+        self.refreshed.reserve_exact(1);
+        self.refreshed.push(self.refreshed[last]);
     }
 
     fn add(&mut self, bucket: usize, contact: Contact, now: Time) {
-        if self.buckets.is_empty() {
-            self.buckets.reserve_exact(1);
-            self.buckets.push(Bucket { end: 0, refreshed: u32::try_from(now.as_secs()).unwrap_or(u32::MAX) });
+        if self.ends.is_empty() {
+            self.ends.push(0);
+            self.refreshed.push(seconds(now));
         }
         if self.contacts.len() == self.contacts.capacity() {
             self.contacts.reserve_exact(GROWTH);
         }
-        self.contacts.insert(usize::from(self.buckets[bucket].end), contact);
-        self.buckets[bucket..].iter_mut().for_each(|b| b.end += 1);
+        self.contacts.insert(usize::from(self.ends[bucket]), contact);
+        self.ends[bucket..].iter_mut().for_each(|end| *end += 1);
     }
 
     /// Takes the contact at `at` out, and lets the replacement that was seen last take its place, as the first to be replaced itself.
     fn evict(&mut self, bucket: usize, at: usize, acquaintances: Acquaintances<'_>, config: &Config) -> Option<Peer> {
         self.contacts.remove(at);
-        self.buckets[bucket..].iter_mut().for_each(|b| b.end -= 1);
+        self.ends[bucket..].iter_mut().for_each(|end| *end -= 1);
         let spare = self.spares.remove(self.newest_spare(bucket)?);
         let group = acquaintances.group(spare.peer);
         let crowded = group != Group::NONE && count_group(self.bucket(bucket), group, acquaintances) >= config.group_per_bucket;
@@ -399,7 +423,7 @@ impl Table {
         let start = self.start(bucket);
         // It answered some time ago: it begins as the one to be checked first.
         self.contacts.insert(start, Contact::new(spare.peer, Time::ZERO));
-        self.buckets[bucket..].iter_mut().for_each(|b| b.end += 1);
+        self.ends[bucket..].iter_mut().for_each(|end| *end += 1);
         Some(spare.peer)
     }
 
@@ -455,15 +479,6 @@ fn count_group(contacts: &[Contact], group: Group, acquaintances: Acquaintances<
     contacts.iter().filter(|c| acquaintances.group(c.peer) == group).count()
 }
 
-/// Appends the `n` of `peers` that are closest to `target`.
-fn take_closest(peers: impl Iterator<Item = Peer>, target: Key, n: usize, acquaintances: Acquaintances<'_>, out: &mut Vec<Peer>) {
-    let high = target.high();
-    let mut near: SmallVec<[(u64, Peer); 32]> = peers.map(|peer| (acquaintances.key_high(peer) ^ high, peer)).collect();
-    if n < near.len() && n > 0 {
-        near.select_nth_unstable_by(n - 1, |a, b| {
-            // Only keys that agree in 64 bits need their other 192.
-            a.0.cmp(&b.0).then_with(|| (acquaintances.key(a.1) ^ target).cmp(&(acquaintances.key(b.1) ^ target)))
-        });
-    }
-    out.extend(near.iter().take(n).map(|(_, peer)| *peer));
+fn seconds(time: Time) -> u32 {
+    u32::try_from(time.as_secs()).unwrap_or(u32::MAX)
 }

@@ -7,7 +7,7 @@ use peerglass_core::{Acquaintances, Cx, Describe, Effect, Fields, Key, Peer, Pro
 use peerglass_kad::{Command, Config, Event, Kad, Message, Mode, Name, Outcome, Record, Request, Response, Target, Timer};
 
 const ME: Peer = Peer(500_000);
-const ACQUAINTANCES: Acquaintances<'static> = Acquaintances::Derived(4);
+const ACQUAINTANCES: Acquaintances<'static> = Acquaintances::derived(4);
 
 /// One peer under the microscope.
 struct Lens {

@@ -155,7 +155,7 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Simulation<P, H, R> {
     pub fn run_while(&mut self, limits: Limits, mut holds: impl FnMut(&Self) -> bool) -> Stop {
         for event in 0..limits.events {
             if event % BATCH == 0 {
-                self.shards.iter().for_each(crate::shard::Shard::warm_up);
+                self.shards.iter().for_each(|shard| shard.warm_up(self.world.acquaintances()));
             }
             if !holds(self) {
                 return Stop::Condition;

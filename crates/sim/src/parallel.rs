@@ -176,7 +176,7 @@ impl<P: Protocol, H: Host<P>> Meeting<P, H> {
         let mut log = Log::new(Off);
         for event in 0u64.. {
             if event % BATCH == 0 {
-                shard.warm_up();
+                shard.warm_up(world.acquaintances());
             }
             let Some((stamp, pending)) = shard.queue.pop(end) else { break };
             Stage { world, shard, log: &mut log }.play(stamp, pending);

@@ -12,7 +12,7 @@
 
 use core::time::Duration;
 
-use peerglass_core::{Effect, Peer, Protocol, Sink, Time};
+use peerglass_core::{Acquaintances, Ahead, Effect, Peer, Protocol, Sink, Time};
 use peerglass_trace::{Recorder, Totals};
 
 use crate::Host;
@@ -197,10 +197,15 @@ impl<P: Protocol, H> Shard<P, H> {
     ///
     /// A stand-in for prefetching, which is `unsafe` in Rust.
     #[inline]
-    pub(crate) fn warm_up(&self) {
-        let upcoming = || self.queue.upcoming(BATCH as usize).filter_map(|dest| self.slot(Peer(dest)));
-        core::hint::black_box(upcoming().fold(0, |word, slot| word ^ slot.count));
-        core::hint::black_box(upcoming().fold(0, |word, slot| word ^ slot.protocol.touch()));
+    pub(crate) fn warm_up(&self, acquaintances: Acquaintances<'_>) {
+        let upcoming = || self.queue.upcoming(BATCH as usize).filter_map(|(stamp, pending)| Some((stamp, pending, self.slot(Peer(stamp.dest))?)));
+        core::hint::black_box(upcoming().fold(0, |word, (.., slot)| word ^ slot.count ^ slot.protocol.touch(Ahead::Anything)));
+        core::hint::black_box(upcoming().fold(0, |word, (stamp, pending, slot)| {
+            word ^ slot.protocol.touch(match &pending.input {
+                Input::Packet(parcel) => Ahead::Message { from: Peer(stamp.source.wrapping_sub(1)), message: &parcel.message, acquaintances },
+                _ => Ahead::Other,
+            })
+        }));
     }
 }
 

@@ -5,7 +5,8 @@ use peerglass_core::{Protocol, Time};
 use crate::Access;
 use crate::condition::Condition;
 
-/// One peer's place in the engine.
+/// One peer's place in the engine. Aligned, so that no part of it lies in more cache lines than it must.
+#[repr(align(64))]
 pub(crate) struct Slot<P: Protocol, H> {
     pub(crate) protocol: P,
     pub(crate) host: H,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use peerglass_core::{Acquaintances, Key, Known, Peer, Protocol, Rng};
+use peerglass_core::{Acquaintances, Key, KeySeed, Known, Peer, Protocol, Rng};
 
 use crate::weather::Weather;
 use crate::{Access, LinkFault, Network};
@@ -46,14 +46,14 @@ impl<P: Protocol> World<P> {
     /// Where everybody sits in the key space.
     #[inline]
     pub(crate) fn acquaintances(&self) -> Acquaintances<'_> {
-        if self.placed.keys.is_empty() { Acquaintances::Derived(self.seed) } else { Acquaintances::Known(&*self.placed) }
+        if self.placed.keys.is_empty() { Acquaintances::Derived(self.placed.seed) } else { Acquaintances::Known(&*self.placed) }
     }
 }
 
 /// Keys of peers that have chosen theirs: Sybils around a target. All others have keys that derive from the seed.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Placed {
-    seed: u64,
+    seed: KeySeed,
     /// The first peer that has chosen. Attackers are mostly added last, so the honest cost nothing.
     first: u32,
     keys: Vec<Option<Key>>,
@@ -62,7 +62,7 @@ pub(crate) struct Placed {
 impl Placed {
     /// Nobody has chosen.
     pub(crate) fn new(seed: u64) -> Self {
-        Self { seed, ..Self::default() }
+        Self { seed: KeySeed::new(seed), first: 0, keys: Vec::new() }
     }
 
     pub(crate) fn place(&mut self, peer: Peer, key: Key) {
@@ -85,7 +85,7 @@ impl Placed {
 impl Known for Placed {
     fn key(&self, peer: Peer) -> Key {
         let chosen = peer.0.checked_sub(self.first).and_then(|at| *self.keys.get(at as usize)?);
-        chosen.unwrap_or_else(|| Key::derived(self.seed, peer))
+        chosen.unwrap_or_else(|| self.seed.key(peer))
     }
 }
 

@@ -1,7 +1,7 @@
 //! [`Stack`]: the composed peer. Inputs go to the child they are for; children's events are turned into commands for the other child or into
 //! events for the application.
 
-use peerglass_core::{Compose, Cx, Operation, Peer, Protocol};
+use peerglass_core::{Ahead, Compose, Cx, Operation, Peer, Protocol};
 use peerglass_kad::{self as kad, Kad, Name};
 use peerglass_store::Cid;
 use peerglass_transfer::{self as transfer, Transfer};
@@ -287,8 +287,12 @@ impl Protocol for Stack {
         }
     }
 
-    fn touch(&self) -> u64 {
-        self.kad.touch()
+    fn touch(&self, ahead: Ahead<'_, Self>) -> u64 {
+        self.kad.touch(match ahead {
+            Ahead::Anything => Ahead::Anything,
+            Ahead::Message { from, message: Message::Kad(message), acquaintances } => Ahead::Message { from, message, acquaintances },
+            Ahead::Message { .. } | Ahead::Other => Ahead::Other,
+        })
     }
 
     fn peers(&self, visit: &mut dyn FnMut(Peer)) {

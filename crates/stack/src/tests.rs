@@ -22,7 +22,7 @@ impl Bench {
 
     fn run(&mut self, input: impl FnOnce(&mut Stack, &mut Cx<'_, Stack>)) -> Vec<Effect<Stack>> {
         let mut effects = Vec::new();
-        let mut cx = Cx::new(self.now, Peer(0), &self.config, Acquaintances::Derived(1), &mut self.rng, &mut effects);
+        let mut cx = Cx::new(self.now, Peer(0), &self.config, Acquaintances::derived(1), &mut self.rng, &mut effects);
         input(&mut self.stack, &mut cx);
         effects
     }

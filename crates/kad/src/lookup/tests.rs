@@ -53,12 +53,12 @@ impl World {
                         assert!(lookup.on_failure(peer));
                     } else {
                         let named = self.knows.get(&peer).cloned().unwrap_or_default();
-                        assert!(lookup.on_answer(peer, near(named, self.target)));
+                        assert!(lookup.on_answer(peer, &named, |peer| distance(peer, self.target)));
                     }
                 }
                 Next::Finished => break,
             }
-            assert!(lookup.candidates().windows(2).all(|pair| pair[0].distance < pair[1].distance), "sorted and without duplicates");
+            assert!(lookup.candidates().is_sorted_by(|a, b| a.distance < b.distance), "sorted and without duplicates");
             assert!(lookup.candidates().len() <= lookup.shape.shortlist);
         }
         asked
@@ -119,10 +119,10 @@ proptest! {
             let named = (0..flood).map(|_| Peer(rng.bits() as u32)).chain([ME, Peer(0), peer]);
             let named: Vec<Peer> = named.collect();
             for _ in 0..repeats {
-                lookup.on_answer(peer, near(named.clone(), seed));
+                lookup.on_answer(peer, &named, |peer| distance(peer, seed));
             }
             prop_assert!(lookup.candidates().len() <= SHAPE.shortlist);
-            prop_assert!(lookup.candidates().iter().all(|c| c.peer != ME));
+            prop_assert!(lookup.candidates().all(|c| c.peer != ME));
         }
         prop_assert_eq!(lookup.in_flight(), 0);
     }
@@ -140,8 +140,8 @@ proptest! {
         prop_assert_eq!(lookup.patience_ends(), Some(later));
         prop_assert!(matches!(lookup.next(later), Next::Query(_)), "their slots are free");
         for peer in &asked {
-            prop_assert!(lookup.on_answer(*peer, []));
-            prop_assert!(!lookup.on_answer(*peer, []), "but only once");
+            prop_assert!(lookup.on_answer(*peer, &[], |_| 0));
+            prop_assert!(!lookup.on_answer(*peer, &[], |_| 0), "but only once");
         }
         prop_assert_eq!(lookup.closest().filter(|c| asked.contains(&c.peer)).count(), SHAPE.alpha);
     }
@@ -156,23 +156,36 @@ fn amino_stops_after_the_three_closest_and_then_follows_up_without_hearing_more(
     let first: Vec<Next> = (0..4).map(|_| lookup.next(Time::ZERO)).collect();
     assert_eq!(first, [Next::Query(seeds[0].0), Next::Query(seeds[1].0), Next::Query(seeds[2].0), Next::Waiting]);
     for (peer, _) in &seeds[..3] {
-        lookup.on_answer(*peer, []);
+        lookup.on_answer(*peer, &[], |_| 0);
     }
     // The follow-up: the other 17 of the 20 closest are asked too, but nobody they name comes in.
-    let newcomer = near([Peer(1000)], 1);
     let mut asked = 3;
     loop {
         match lookup.next(Time::ZERO) {
             Next::Query(peer) => {
                 asked += 1;
-                lookup.on_answer(peer, newcomer.clone());
+                lookup.on_answer(peer, &[Peer(1000)], |peer| distance(peer, 1));
             }
             Next::Waiting => panic!("everybody answers at once"),
             Next::Finished => break,
         }
     }
     assert_eq!((asked, lookup.closest().count()), (20, 20));
-    assert!(lookup.candidates().iter().all(|c| c.peer != Peer(1000)));
+    assert!(lookup.candidates().all(|c| c.peer != Peer(1000)));
+}
+
+#[test]
+fn whoever_waits_in_the_reserve_is_asked_when_the_closer_ones_fail() {
+    // 150 peers heard of, of whom the 100 closest are dead: more than are kept in order.
+    let mut all = near((0..150).map(Peer), 1);
+    let mut lookup = Lookup::new(SHAPE, ME, all.clone());
+    assert!(lookup.candidates().len() < 150 && lookup.peers().count() == 150);
+    all.sort_by_key(|(_, distance)| *distance);
+    let world = World { target: 1, knows: BTreeMap::new(), silent: all[..100].iter().map(|(peer, _)| *peer).collect() };
+    let asked = world.run(&mut lookup, &mut Rng::new(1));
+    let living: Vec<Peer> = all[100..].iter().map(|(peer, _)| *peer).take(SHAPE.k).collect();
+    assert_eq!(lookup.closest().map(|c| c.peer).collect::<Vec<_>>(), living);
+    assert!(asked.len() <= 100 + SHAPE.k + SHAPE.alpha, "{} were asked", asked.len());
 }
 
 #[test]
@@ -180,8 +193,8 @@ fn depth_counts_the_peers_on_the_way() {
     let mut lookup = Lookup::new(Shape { alpha: 1, ..SHAPE }, ME, near([Peer(0)], 1));
     for hop in 1..=5u32 {
         let Next::Query(peer) = lookup.next(Time::ZERO) else { panic!() };
-        lookup.on_answer(peer, near([Peer(hop)], 1));
-        assert_eq!(lookup.candidates().iter().find(|c| c.peer == Peer(hop)).map(|c| c.depth), Some(hop as u8 + 1));
+        lookup.on_answer(peer, &[Peer(hop)], |peer| distance(peer, 1));
+        assert_eq!(lookup.candidates().find(|c| c.peer == Peer(hop)).map(|c| c.depth), Some(hop as u8 + 1));
     }
 }
 
@@ -193,8 +206,8 @@ fn a_lookup_without_seeds_is_over_at_once() {
 #[test]
 fn answers_of_strangers_are_ignored() {
     let mut lookup = Lookup::new(SHAPE, ME, near([Peer(0)], 1));
-    assert!(!lookup.on_answer(Peer(7), near([Peer(8)], 1)));
-    assert!(!lookup.on_answer(Peer(0), near([Peer(8)], 1)), "it was not asked yet");
+    assert!(!lookup.on_answer(Peer(7), &[Peer(8)], |peer| distance(peer, 1)));
+    assert!(!lookup.on_answer(Peer(0), &[Peer(8)], |peer| distance(peer, 1)), "it was not asked yet");
     assert!(!lookup.on_failure(Peer(7)));
     assert_eq!(lookup.candidates().len(), 1);
 }
@@ -202,11 +215,6 @@ fn answers_of_strangers_are_ignored() {
 #[test]
 fn peers_at_one_distance_are_all_remembered_and_each_once() {
     let mut lookup = Lookup::new(SHAPE, ME, [(Peer(3), 7), (Peer(1), 7), (Peer(3), 7), (Peer(2), 7)]);
-    assert_eq!(lookup.candidates().iter().map(|c| c.peer.0).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(lookup.candidates().map(|c| c.peer.0).collect::<Vec<_>>(), [1, 2, 3]);
     assert_eq!(lookup.next(Time::ZERO), Next::Query(Peer(1)));
-}
-
-#[test]
-fn a_candidate_takes_sixteen_bytes() {
-    assert_eq!(size_of::<Candidate>(), 16);
 }

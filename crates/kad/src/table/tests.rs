@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 
 const SEED: u64 = 5;
-const DERIVED: Acquaintances<'static> = Acquaintances::Derived(SEED);
+const DERIVED: Acquaintances<'static> = Acquaintances::derived(SEED);
 const ME: Peer = Peer(u32::MAX);
 
 fn table() -> Table {

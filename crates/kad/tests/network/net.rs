@@ -73,7 +73,7 @@ impl Net {
     pub(crate) fn with<R>(&mut self, peer: Peer, act: impl FnOnce(&mut Kad, &mut Cx<'_, Kad>) -> R) -> R {
         self.steps += 1;
         let (mut effects, mut rng) = (Vec::new(), Rng::for_step(SEED, peer, self.steps));
-        let mut cx = Cx::new(self.now, peer, &self.config, Acquaintances::Derived(SEED), &mut rng, &mut effects);
+        let mut cx = Cx::new(self.now, peer, &self.config, Acquaintances::derived(SEED), &mut rng, &mut effects);
         let kad = self.peers[peer.index()].as_mut().expect("the peer is up");
         let result = act(kad, &mut cx);
         self.peak = (self.peak.0.max(kad.outstanding()), self.peak.1.max(kad.operations()));
@@ -144,7 +144,7 @@ impl Net {
     }
 
     pub(crate) fn key(&self, peer: Peer) -> Key {
-        Acquaintances::Derived(SEED).key(peer)
+        Acquaintances::derived(SEED).key(peer)
     }
 
     /// The truth: the `n` peers alive that are closest to `key`, closest first.

@@ -40,7 +40,7 @@ fn get(net: &mut Net, peer: Peer, key: &Name) -> Option<Arc<[u8]>> {
 /// What `peer` holds under `key`.
 fn held(net: &Net, peer: Peer, key: &Name) -> Option<Arc<[u8]>> {
     let (mut effects, mut rng) = (Vec::new(), Rng::new(1));
-    let cx = Cx::<Kad>::new(net.now, peer, &net.config, Acquaintances::Derived(SEED), &mut rng, &mut effects);
+    let cx = Cx::<Kad>::new(net.now, peer, &net.config, Acquaintances::derived(SEED), &mut rng, &mut effects);
     net.kad(peer).held_value(key, &cx)
 }
 

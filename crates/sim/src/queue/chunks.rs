@@ -110,7 +110,7 @@ impl<T> Chunks<T> {
     }
 
     #[inline]
-    fn entry(&self, open: &[u32], position: u32) -> &Entry<T> {
+    pub(super) fn entry(&self, open: &[u32], position: u32) -> &Entry<T> {
         &self.all[open[(position >> BITS) as usize] as usize].entries[position as usize & (FULL - 1)]
     }
 

@@ -152,9 +152,10 @@ impl<T> Queue<T> {
         }
     }
 
-    /// The destinations of the next events of the open window, as far as they are known without looking further.
-    pub fn upcoming(&self, count: usize) -> impl Iterator<Item = u32> + '_ {
-        self.sorted.iter().skip(self.done).take(count).map(|packed| self.chunks.stamp(&self.open, *packed as u32).dest)
+    /// The next events of the open window, as far as they are known without looking further.
+    pub fn upcoming(&self, count: usize) -> impl Iterator<Item = (Stamp, &T)> + '_ {
+        let entries = self.sorted.iter().skip(self.done).take(count).map(|packed| self.chunks.entry(&self.open, *packed as u32));
+        entries.filter_map(|entry| Some((entry.stamp, entry.item.as_ref()?)))
     }
 
     fn take_open(&mut self) -> Option<T> {

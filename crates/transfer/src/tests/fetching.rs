@@ -27,7 +27,7 @@ impl Bench {
     fn act<R>(&mut self, act: impl FnOnce(&mut Transfer, &mut Cx<'_, Transfer>) -> R) -> R {
         self.effects.clear();
         let mut rng = Rng::new(1);
-        let mut cx = Cx::new(self.now, Peer(0), &self.config, Acquaintances::Derived(1), &mut rng, &mut self.effects);
+        let mut cx = Cx::new(self.now, Peer(0), &self.config, Acquaintances::derived(1), &mut rng, &mut self.effects);
         act(&mut self.transfer, &mut cx)
     }
 

@@ -153,7 +153,7 @@ impl Net {
         }
         host.note_input(&what);
         let mut effects: Vec<Effect<Transfer>> = Vec::new();
-        let mut cx = Cx::new(self.now, peer, &self.config, Acquaintances::Derived(1), &mut host.rng, &mut effects);
+        let mut cx = Cx::new(self.now, peer, &self.config, Acquaintances::derived(1), &mut host.rng, &mut effects);
         match what {
             What::Message(from, message) => host.transfer.on_message(from, message, &mut cx),
             What::Timer(timer) => host.transfer.on_timer(timer, &mut cx),
