@@ -28,8 +28,10 @@ pub struct Summary {
     pub seconds: f64,
     /// Peers that came in.
     pub peers: usize,
-    /// Peers that died.
-    pub died: usize,
+    /// Peers that are down at the end. Under churn they are those who happen to be away.
+    pub down_at_end: usize,
+    /// How often a peer went down, by a fault, churn or a panic. One that comes and goes is counted each time.
+    pub crashes: u64,
     /// Contacts in the routing tables of the living, on average.
     pub mean_contacts: f64,
     /// What was shared and fetched.
@@ -63,9 +65,9 @@ pub struct ContentSummary {
     pub fetchers: usize,
     /// Of those: have it whole.
     pub whole: usize,
-    /// Of those: died before they had it.
-    pub died: usize,
-    /// Of those: gave up.
+    /// Of those: have no answer and are down at the end.
+    pub down_at_end: usize,
+    /// Of those: gave up, or forgot it in a crash, or are not done.
     pub failed: usize,
     /// How long the whole ones took, in seconds.
     pub seconds: Option<Quantiles>,
@@ -78,9 +80,9 @@ pub struct FetchSummary {
     pub fetches: usize,
     /// Of those: ended well.
     pub whole: usize,
-    /// Of those: died with their peers.
-    pub died: usize,
-    /// Of those: gave up.
+    /// Of those: of peers that have no answer and are down at the end.
+    pub down_at_end: usize,
+    /// Of those: of peers that gave up, or forgot it in a crash, or are not done.
     pub failed: usize,
     /// How long the whole ones took, in seconds.
     pub seconds: Option<Quantiles>,
@@ -91,8 +93,8 @@ pub struct FetchSummary {
 pub struct LookupSummary {
     /// How many ended.
     pub ended: usize,
-    /// How many were asked of peers that were dead or died meanwhile.
-    pub died: usize,
+    /// How many have no answer: their peers were down or went down meanwhile, or the run ended first.
+    pub unanswered: usize,
     /// The share of lookups that found the peer which really was closest, among the living at the end.
     pub exact: f64,
     /// The length of the path of answers that led to the closest peer.
@@ -159,7 +161,8 @@ impl Summary {
             seed: simulation.seed(),
             seconds: simulation.now().as_secs_f64(),
             peers: plan.joins.len(),
-            died: plan.joins.len() - contacts.len(),
+            down_at_end: plan.joins.len() - contacts.len(),
+            crashes: simulation.stats().crashes,
             mean_contacts: mean(&contacts).unwrap_or(0.0),
             contents: (0..scenario.content.len()).filter_map(|n| measured.content(n, scenario, catalogue)).collect(),
             library: Some(measured.fetches(|content| content >= scenario.content.len())).filter(|library| library.fetches > 0),
@@ -187,7 +190,7 @@ impl<R: Recorder> Measured<'_, R> {
         let publishes: Vec<&Publish> = self.plan.publishes.iter().filter(|publish| publish.content == n).collect();
         let measured = publishes.iter().filter(|publish| publish.at >= self.from);
         let replicas: Vec<f64> = measured.filter_map(|publish| self.replicas(publish)).collect();
-        let FetchSummary { fetches, whole, died, failed, seconds } = self.fetches(|content| content == n);
+        let FetchSummary { fetches, whole, down_at_end, failed, seconds } = self.fetches(|content| content == n);
         Some(ContentSummary {
             name: scenario.content[n].name.clone(),
             cid: dag.root().to_string(),
@@ -197,7 +200,7 @@ impl<R: Recorder> Measured<'_, R> {
             mean_replicas: mean(&replicas).unwrap_or(0.0),
             fetchers: fetches,
             whole,
-            died,
+            down_at_end,
             failed,
             seconds,
         })
@@ -221,7 +224,7 @@ impl<R: Recorder> Measured<'_, R> {
                 }
                 Some(_) => summary.failed += 1,
                 None if self.simulation.alive(fetch.peer) => summary.failed += 1,
-                None => summary.died += 1,
+                None => summary.down_at_end += 1,
             }
         }
         summary.seconds = Quantiles::of(seconds);
@@ -242,7 +245,7 @@ impl<R: Recorder> Measured<'_, R> {
         let ended = hops.len();
         Some(LookupSummary {
             ended,
-            died: began - ended,
+            unanswered: began - ended,
             exact: exact / ended as f64,
             hops: Quantiles::of(hops)?,
             requests: Quantiles::of(requests)?,
@@ -271,12 +274,20 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.title)?;
         writeln!(f, "  seed {}, {} of virtual time", self.seed, seconds(self.seconds))?;
-        writeln!(f, "  peers      {} came in, {} died; {:.0} contacts in a routing table on average", self.peers, self.died, self.mean_contacts)?;
+        writeln!(
+            f,
+            "  peers      {} came in, {} down at the end, {} crashes; {:.0} contacts in a routing table on average",
+            self.peers, self.down_at_end, self.crashes, self.mean_contacts
+        )?;
         for content in &self.contents {
             content.fmt(f)?;
         }
         if let Some(library) = &self.library {
-            write!(f, "  library    {} of {} fetches whole, {} died, {} gave up", library.whole, library.fetches, library.died, library.failed)?;
+            write!(
+                f,
+                "  library    {} of {} fetches whole, {} down at the end, {} failed",
+                library.whole, library.fetches, library.down_at_end, library.failed
+            )?;
             write_quantiles(f, library.seconds.as_ref())?;
         }
         if let Some(lookups) = &self.lookups {
@@ -295,7 +306,7 @@ impl fmt::Display for ContentSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "  content    {}: {} in {} blocks, {}", self.name, Size(self.bytes), self.blocks, self.cid)?;
         writeln!(f, "             {} publishers, each told {:.1} peers", self.publishers, self.mean_replicas)?;
-        write!(f, "  fetches    {} of {} whole, {} died, {} gave up", self.whole, self.fetchers, self.died, self.failed)?;
+        write!(f, "  fetches    {} of {} whole, {} down at the end, {} failed", self.whole, self.fetchers, self.down_at_end, self.failed)?;
         write_quantiles(f, self.seconds.as_ref())
     }
 }
@@ -311,9 +322,9 @@ impl fmt::Display for LookupSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "  lookups    {} ended, {} died with their peers; hops {:.2} on average, {} at most; {:.1} requests; {} (median); {:.1} % found the closest peer",
+            "  lookups    {} ended, {} unanswered; hops {:.2} on average, {} at most; {:.1} requests; {} (median); {:.1} % found the closest peer",
             self.ended,
-            self.died,
+            self.unanswered,
             self.hops.mean,
             self.hops.max,
             self.requests.mean,

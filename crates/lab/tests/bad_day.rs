@@ -20,6 +20,7 @@ fn everything_that_a_scenario_asks_for_happens() {
         assert!(totals.drops(why) > 0, "no message was lost to {}", why.name());
     }
     let summary = run.summary();
+    assert!(summary.crashes > summary.down_at_end as u64 + 30, "those that came back have crashed too: {summary}");
     let content = &summary.contents[0];
     assert!(content.whole * 3 >= content.fetchers, "most fetches end well all the same: {summary}");
     let records = run.into_recorder().expect("memory takes all records");

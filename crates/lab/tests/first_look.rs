@@ -25,10 +25,10 @@ fn every_fetcher_that_lives_gets_the_whole_content_although_a_fifth_of_the_peers
     run.run(|_| {});
     let summary = run.summary();
     let content = &summary.contents[0];
-    assert_eq!((summary.peers, summary.died), (200, 40));
+    assert_eq!((summary.peers, summary.down_at_end, summary.crashes), (200, 40, 40));
     assert_eq!(content.fetchers, 20);
     assert!(content.whole >= 14, "{summary}");
-    assert_eq!(content.whole + content.died, content.fetchers, "nobody gives up: {summary}");
+    assert_eq!(content.whole + content.down_at_end, content.fetchers, "nobody gives up: {summary}");
     assert!(content.mean_replicas > 19.0, "{summary}");
     let lookups = summary.lookups.as_ref().expect("there are lookups");
     assert!(lookups.exact > 0.9, "{summary}");
@@ -56,5 +56,5 @@ fn the_story_is_the_same_where_blocks_share_links_as_flows() {
     run.run_on(2, |_| {});
     let summary = run.summary();
     let content = &summary.contents[0];
-    assert!(content.whole >= 14 && content.whole + content.died == content.fetchers, "{summary}");
+    assert!(content.whole >= 14 && content.whole + content.down_at_end == content.fetchers, "{summary}");
 }

@@ -24,12 +24,12 @@ fn what_begins_in_the_initialisation_is_not_counted_and_nearly_every_fetch_ends_
     let summary = run.summary();
     let from = Time::ZERO + Duration::from_secs(80);
     let lookups = summary.lookups.as_ref().expect("there are lookups");
-    assert_eq!(lookups.ended + lookups.died, plan.lookups.iter().filter(|lookup| lookup.at >= from).count(), "{summary}");
+    assert_eq!(lookups.ended + lookups.unanswered, plan.lookups.iter().filter(|lookup| lookup.at >= from).count(), "{summary}");
     assert!(plan.lookups.iter().any(|lookup| lookup.at < from), "some begin before");
     let library = summary.library.as_ref().expect("there are fetches");
     assert_eq!(library.fetches, plan.fetches.len(), "{summary}");
-    assert_eq!(library.whole + library.died + library.failed, library.fetches, "{summary}");
+    assert_eq!(library.whole + library.down_at_end + library.failed, library.fetches, "{summary}");
     assert!(library.whole * 10 > library.fetches * 8, "{summary}");
-    assert_eq!((summary.peers, summary.died), (300, 20), "{summary}");
+    assert_eq!((summary.peers, summary.down_at_end), (300, 20), "{summary}");
     assert!(plan.publishes.iter().all(|publish| publish.peer.0 < 50) && plan.fetches.iter().all(|fetch| fetch.peer.0 >= 50));
 }

@@ -62,6 +62,8 @@ pub struct Stats {
     pub in_flight: u64,
     /// Messages that the network has doubled.
     pub duplicated: u64,
+    /// How often a peer went down, whatever took it down.
+    pub crashes: u64,
     /// Timers, commands and notices that found their peer down.
     pub ignored: u64,
     /// Records made.
@@ -270,6 +272,7 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Simulation<P, H, R> {
             pending: self.pending() + self.agenda.len(),
             in_flight: u64::try_from(counts.in_flight).unwrap_or_default(),
             duplicated: counts.duplicated,
+            crashes: counts.crashes,
             ignored: counts.ignored,
             records: self.log.records(),
             peers: self.peers as usize,

@@ -45,6 +45,7 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
         slot.state = State::Down;
         slot.life += 1;
         self.shard.counts.up -= 1;
+        self.shard.counts.crashes += 1;
         self.log.note(self.shard.now, peer, cause, |_| What::Down { why });
         self.abandon(peer);
         self.break_flows(peer);

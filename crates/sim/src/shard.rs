@@ -108,6 +108,7 @@ pub(crate) struct Counts {
     pub(crate) events: u64,
     pub(crate) ignored: u64,
     pub(crate) duplicated: u64,
+    pub(crate) crashes: u64,
     /// Sent here less arrived here. Of one shard alone this and the next may be negative: counts stay where they were when peers are dealt out anew.
     pub(crate) in_flight: i64,
     pub(crate) up: i64,
@@ -119,6 +120,7 @@ impl Counts {
             events: self.events + other.events,
             ignored: self.ignored + other.ignored,
             duplicated: self.duplicated + other.duplicated,
+            crashes: self.crashes + other.crashes,
             in_flight: self.in_flight + other.in_flight,
             up: self.up + other.up,
         }

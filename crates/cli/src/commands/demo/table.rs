@@ -10,14 +10,14 @@ use crate::commands::demo::real;
 /// The table that the demo ends with.
 pub(crate) fn side_by_side(real: &real::Summary, simulated: &Summary) -> String {
     let content = simulated.contents.first();
-    let fetches = content.map_or_else(String::new, |c| format!("{} of {} ({} died)", c.whole, c.fetchers, c.died));
+    let fetches = content.map_or_else(String::new, |c| format!("{} of {} ({} down)", c.whole, c.fetchers, c.down_at_end));
     let took = content.and_then(|c| c.seconds).map_or_else(|| "-".to_owned(), |s| format!("{:.2} s median, virtual", s.p50));
     let hops = simulated.lookups.as_ref().map_or_else(|| "-".to_owned(), |l| format!("{:.2} mean, {:.0} most", l.hops.mean, l.hops.max));
     let sum = |messages: &std::collections::BTreeMap<String, peerglass_lab::summary::MessageSummary>| messages.values().map(|m| m.bytes).sum::<u64>();
     let lost: u64 = simulated.dropped.values().sum();
     let mut rows = vec![
         row("", "real", "simulated"),
-        row("peers", &real.nodes.to_string(), &format!("{} ({} died)", simulated.peers, simulated.died)),
+        row("peers", &real.nodes.to_string(), &format!("{} ({} down)", simulated.peers, simulated.down_at_end)),
         row("file", &Size(real.bytes).to_string(), &content.map_or_else(String::new, |c| Size(c.bytes).to_string())),
         row("CID", &middle(&real.cid), &content.map_or_else(String::new, |c| middle(&c.cid))),
         row(
