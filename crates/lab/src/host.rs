@@ -111,6 +111,9 @@ pub struct LabHost {
     providers: Vec<(Tag, Vec<Peer>)>,
     /// Blocks that arrived.
     pub arrived: u64,
+    /// Blocks that its protocol took for wanted ones and that are of no content of the run, or of another size. The first such, and how many there were: see
+    /// [`crate::laws::blocks`].
+    pub wrong: Option<(Cid, u64)>,
     /// Once fetched, a DAG is shared too.
     pub reshare: bool,
     disk: Disk,
@@ -120,7 +123,7 @@ impl LabHost {
     /// A peer that has nothing yet.
     #[must_use]
     pub fn new(catalogue: Arc<Catalogue>) -> Self {
-        Self { catalogue, have: Vec::new(), answers: Vec::new(), providers: Vec::new(), arrived: 0, reshare: false, disk: Disk::Sound }
+        Self { catalogue, have: Vec::new(), answers: Vec::new(), providers: Vec::new(), arrived: 0, wrong: None, reshare: false, disk: Disk::Sound }
     }
 
     /// What came of what this peer asked for, in the order the answers came.
@@ -178,10 +181,15 @@ impl LabHost {
         Some(dag.local(block))
     }
 
-    fn store(&mut self, cid: &Cid) {
-        if let Some((number, block)) = self.catalogue.find(cid) {
-            self.bits(number)[block as usize / 64] |= 1 << (block % 64);
-            self.arrived += 1;
+    fn store(&mut self, cid: &Cid, size: u32) {
+        let size_of = |(number, block): (usize, u32)| self.catalogue.content(number).map(|dag| dag.size(block));
+        match self.catalogue.find(cid) {
+            Some(found) if size_of(found) == Some(size) => {
+                let (number, block) = found;
+                self.bits(number)[block as usize / 64] |= 1 << (block % 64);
+                self.arrived += 1;
+            }
+            _ => self.wrong.get_or_insert((*cid, 0)).1 += 1,
         }
     }
 
@@ -205,6 +213,7 @@ impl Host<Stack> for LabHost {
     fn hand_over(&mut self, fresh: &mut Self) {
         fresh.answers = std::mem::take(&mut self.answers);
         fresh.reshare = self.reshare;
+        fresh.wrong = self.wrong;
         fresh.disk = self.disk;
     }
 
@@ -219,7 +228,7 @@ impl Host<Stack> for LabHost {
                 world.command(Command::Cancel { tag });
                 (tag, Answer::Rejected(format!("the disk is {}", self.disk.name())))
             }
-            Event::Arrived { cid, .. } => return self.store(&cid),
+            Event::Arrived { cid, size, .. } => return self.store(&cid, size),
             Event::Mode { .. } | Event::Republished { .. } | Event::Misbehaved { .. } => return,
             Event::Joined { contacts } => (0, Answer::Joined { contacts }),
             Event::Shared { tag, replicas } => (tag, Answer::Shared { replicas }),

@@ -17,6 +17,7 @@
 //! | [`memory`] | whether it fits into this computer |
 //! | [`content`] | what is shared: real files, as sizes and links |
 //! | [`host`] | the local application of a simulated peer |
+//! | [`laws`] | what must hold in every scenario |
 //! | [`run`], [`summary`] | carrying it out, and what came of it |
 //! | [`suite`], [`suite_sim`] | the conformance suite, and the simulator's way of running it |
 
@@ -25,6 +26,7 @@ mod check;
 pub mod content;
 pub mod distribution;
 pub mod host;
+pub mod laws;
 pub mod memory;
 mod network;
 pub mod plan;
