@@ -14,6 +14,7 @@
 //! | `check` | what may not be asked for |
 //! | [`plan`], [`distribution`] | the cast, the times, and what goes wrong when |
 //! | `network`, `strike`, `bend` | what a scenario says of the network, of faults and of Byzantine peers, in the engine |
+//! | `garble` | what is understood of a message whose bits flip |
 //! | [`memory`] | whether it fits into this computer |
 //! | [`content`] | what is shared: real files, as sizes and links |
 //! | [`host`] | the local application of a simulated peer |
@@ -25,6 +26,7 @@ mod bend;
 mod check;
 pub mod content;
 pub mod distribution;
+mod garble;
 pub mod host;
 pub mod laws;
 pub mod memory;

@@ -9,6 +9,7 @@ use peerglass_trace::{Recorder, Totals};
 use thiserror::Error;
 
 use crate::content::{self, ContentError};
+use crate::garble::garble;
 use crate::host::{Catalogue, LabHost};
 use crate::network::{self, LatencyTableError};
 use crate::plan::{Plan, PlanError};
@@ -56,6 +57,7 @@ impl<R: Recorder> Run<R> {
         let catalogue = Catalogue::new(contents);
         let setup = Setup { seed, config: config(&scenario), network, wire_len, recorder };
         let mut simulation = Simulation::new(setup)?;
+        simulation.garble_with(garble);
         populate(&mut simulation, &scenario, &mut plan, &catalogue)?;
         Ok(Self { scenario, catalogue, plan, simulation })
     }

@@ -26,7 +26,7 @@ fn everything_that_a_scenario_asks_for_happens() {
     let records = run.into_recorder().expect("memory takes all records");
     let names: std::collections::BTreeSet<&str> =
         records.iter().filter_map(|r| if let "fault" = r.what.kind() { r.view().name } else { None }).collect();
-    let expected = ["access", "byzantine", "clock", "corrupt", "cut", "delay", "disk", "duplicate", "freeze", "loss", "slow"];
+    let expected = ["access", "byzantine", "clock", "corrupt", "cut", "delay", "disk", "duplicate", "freeze", "garbled", "loss", "slow"];
     assert_eq!(names.into_iter().collect::<Vec<_>>(), expected);
     assert!(records.iter().filter(|record| record.what.kind() == "up").count() > 210 + 30, "those that crashed came back");
 }

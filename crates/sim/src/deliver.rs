@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   send ──▶ weather ──▶ uplink ──▶ network ──▶ (queue) ──▶ arrive ──▶ downlink ──▶ (queue) ──▶ arrive again ──▶ handler
-//!             │cut,loss    │full       │lost                   │down, no such peer      │full
+//!             │cut,loss    │full       │lost,corrupt           │down, no such peer      │full
 //!             ▼            ▼           ▼                       ▼                        ▼
 //!           dropped      dropped     dropped                 dropped ──▶ (queue) ──▶ unreachable, at the sender
 //! ```
@@ -16,7 +16,7 @@ use peerglass_core::{Describe, Peer, Protocol, Rng, Time};
 use peerglass_trace::{DropCause, Recorder, What};
 
 use crate::Host;
-use crate::log::{Cause, describe};
+use crate::log::{Cause, describe, in_words};
 use crate::network::{Packet, Source, Verdict};
 use crate::queue::Stamp;
 use crate::shard::{Input, Parcel, Pending, Stage, source};
@@ -63,8 +63,7 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
             self.shard.push(Stamp { time, dest: to.0, source: source(from), order }, Pending { cause, input: Input::Packet(copy) });
         }
         if passage.corrupt {
-            let mut dice = Rng::for_step(self.world.seed ^ WEATHER, from, !order);
-            match self.world.garble.and_then(|garble| garble(&parcel.message, &mut dice)) {
+            match self.garble(&packet, &parcel.message, bytes, cause) {
                 Some(message) => parcel.message = message,
                 None => {
                     self.lose(from, to, &parcel.message, bytes, DropCause::Corrupt, cause);
@@ -99,6 +98,20 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
             self.befall(&packet, forecast, &mut passage)?;
         }
         Ok(passage)
+    }
+
+    /// What is understood of a packet whose bits flip on the way; `None` if the codec notices. What it was turned into, or why not, is recorded.
+    #[cold]
+    fn garble(&mut self, packet: &Packet, message: &P::Message, bytes: u64, cause: Cause) -> Option<P::Message> {
+        let garble = self.world.garble?;
+        let (now, Packet { from, to, order }) = (self.shard.now, *packet);
+        let mut dice = Rng::for_step(self.world.seed ^ WEATHER, from, !order);
+        let understood = garble(&Sight { time: now, from, to, message, bytes }, &mut dice);
+        self.log.note(now, from, cause, |full| match &understood {
+            Ok(message) => What::Fault { name: "garbled", detail: in_words(message, full).into() },
+            Err(why) => What::Fault { name: "garbled", detail: format!("rejected: {why}").into() },
+        });
+        understood.ok()
     }
 
     /// What the receiver's NAT will see of a packet that passes the sender's.

@@ -67,7 +67,10 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Simulation<P, H, R> {
         self.world.taps.push(tap);
     }
 
-    /// What becomes of messages whose bits have flipped. Without it the codec is taken to notice every time, and such messages are lost.
+    /// What becomes of messages whose bits have flipped: mostly, the true codec is run on the flipped bytes. Without it the codec is taken to notice
+    /// every time, and such messages are lost.
+    ///
+    /// A message that is understood differently counts as delivered under the name that it then has.
     pub fn garble_with(&mut self, garble: Garble<P>) {
         self.world.garble = Some(garble);
     }

@@ -1,6 +1,6 @@
 //! [`Log`]: numbers records and hands them to the recorder, and builds none when nobody wants them.
 
-use peerglass_core::{Describe, Peer, Time};
+use peerglass_core::{Describe, Fields, Peer, Time};
 use peerglass_trace::{Capture, Described, Record, Recorder, What};
 
 /// A record's number plus one, so that zero can stand for none: pending events carry their cause in eight bytes.
@@ -59,4 +59,10 @@ impl<R: Recorder> Log<R> {
 /// `thing` with its contents, or its name alone.
 pub(crate) fn describe(thing: &impl Describe, full: bool) -> Described {
     if full { Described::of(thing) } else { Described::name_of(thing) }
+}
+
+/// `thing` in a line of text: its name and, if wanted, what it holds.
+pub(crate) fn in_words(thing: &impl Describe, full: bool) -> String {
+    let fields = if full { Fields::of(thing) } else { Fields::new() };
+    fields.iter().fold(thing.name().to_owned(), |words, field| format!("{words} {}={}", field.name, field.value))
 }

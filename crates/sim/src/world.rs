@@ -1,5 +1,6 @@
 //! [`World`]: what all peers share and no event changes. Shards on several threads read it at the same time; it changes only between windows.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use peerglass_core::{Acquaintances, Key, KeySeed, Known, Peer, Protocol, Rng};
@@ -12,10 +13,12 @@ use crate::{Access, LinkFault, Network};
 /// It must be a pure function of what it is shown, or the run is no longer one of its seed: it is called on several threads.
 pub type Tap<P> = Arc<dyn Fn(&Sight<'_, P>) -> Option<LinkFault> + Send + Sync>;
 
-/// Turns a message into what is understood of it when some of its bits have flipped; `None` when the codec rejects it.
-pub type Garble<P> = fn(&<P as Protocol>::Message, &mut Rng) -> Option<<P as Protocol>::Message>;
+/// What is understood of a message some of whose bits have flipped, or why the codec rejects it.
+///
+/// Like a [`Tap`] it must be a pure function: of what it is shown, and of the dice.
+pub type Garble<P> = fn(&Sight<'_, P>, &mut Rng) -> Result<<P as Protocol>::Message, Cow<'static, str>>;
 
-/// What a [`Tap`] is shown.
+/// What a [`Tap`] and a [`Garble`] are shown.
 pub struct Sight<'a, P: Protocol> {
     /// When it is sent.
     pub time: peerglass_core::Time,

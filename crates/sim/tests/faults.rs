@@ -8,7 +8,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use common::{Ear, Order, Puppet, Word, ms, world};
-use peerglass_core::{Peer, Rng, Time};
+use peerglass_core::{Peer, Time};
 use peerglass_sim::{Access, ControlError, Disk, LinkFault, LinkRule, Network, PeerFault, PeerSet, SetupError, Stop};
 use peerglass_trace::{DropCause, Record, What};
 use proptest::prelude::*;
@@ -199,9 +199,9 @@ fn spikes_bursts_doubles_and_flipped_bits_compose() {
 #[test]
 fn a_corrupt_message_that_the_codec_lets_pass_is_understood_differently() {
     let mut sim = world(1, 2, calm());
-    sim.garble_with(|word: &Word, rng: &mut Rng| match word {
-        Word::Say { value, bytes } => Some(Word::Say { value: value ^ 1 << rng.below(8), bytes: *bytes }),
-        _ => None,
+    sim.garble_with(|sight, rng| match sight.message {
+        Word::Say { value, bytes } => Ok(Word::Say { value: value ^ 1 << rng.below(8), bytes: *bytes }),
+        _ => Err("no such question".into()),
     });
     sim.rule_at(ms(0), rule(PeerSet::All, PeerSet::All, LinkFault::Corrupt(1.0))).unwrap();
     sim.command_at(ms(1), Peer(0), send(1, say(0))).unwrap();
@@ -210,6 +210,11 @@ fn a_corrupt_message_that_the_codec_lets_pass_is_understood_differently() {
     let heard = values(sim.peer(Peer(1)).unwrap());
     assert!(heard.len() == 1 && heard[0].is_power_of_two() && heard[0] < 256, "{heard:?}");
     assert_eq!(sim.totals().drops(DropCause::Corrupt), 1);
+    let garbled = sim.recorder().iter().filter(|record| record.view().name == Some("garbled"));
+    let told: Vec<(&str, &str)> =
+        garbled.map(|record| (record.view().why.unwrap(), sim.recorder()[record.cause.unwrap() as usize].what.kind())).collect();
+    assert!(told[0].0.contains(&heard[0].to_string()) && told[0].1 == "sent", "{told:?}");
+    assert_eq!(told[1..], [("rejected: no such question", "sent")]);
 }
 
 #[test]
