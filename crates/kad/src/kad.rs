@@ -274,6 +274,7 @@ impl Kad {
         match purpose {
             Purpose::Lookup(number) => self.answered(number, from, response, cx),
             Purpose::Store(number) => self.acknowledged(number, from, matches!(response, Response::Stored { .. }), cx),
+            Purpose::Knock => self.let_in(response.closer(), cx),
             Purpose::Correct | Purpose::Probe | Purpose::Check => {}
         }
     }

@@ -139,6 +139,13 @@ impl Kad {
         self.providers.as_ref().map_or(0, |providers| providers.held.len())
     }
 
+    /// Whether it is held here that `provider` has `key`, be it expired, until the next sweep.
+    #[must_use]
+    pub fn holds_provider(&self, key: &Name, provider: Peer) -> bool {
+        let held = self.providers.as_ref().and_then(|providers| providers.held.get(key));
+        held.is_some_and(|list| list.iter().any(|known| known.peer == provider))
+    }
+
     /// Who provides `key` as far as is known here, for `from`: oneself included if one does, `from` not.
     pub(crate) fn held_providers(&self, key: &Name, from: Peer, cx: &Cx<'_, Self>) -> Vec<Peer> {
         let mut providers: Vec<Peer> = self.providers.as_ref().map_or(Vec::new(), |held| held.get(key, cx.now(), cx.config()).collect());

@@ -38,6 +38,8 @@ pub(crate) enum Purpose {
     Probe,
     /// To see whether a contact is alive.
     Check,
+    /// To hear, from a peer it once joined through, of peers nearby that it does not know.
+    Knock,
 }
 
 /// The unanswered requests of one peer.

@@ -178,7 +178,7 @@ impl Kad {
                 self.advance(running, cx);
             }
             Purpose::Store(number) => self.acknowledged(number, request.peer, false, cx),
-            Purpose::Correct | Purpose::Probe | Purpose::Check => {}
+            Purpose::Correct | Purpose::Probe | Purpose::Check | Purpose::Knock => {}
         }
     }
 

@@ -16,6 +16,16 @@
 //!
 //! Refresh, every ten minutes or so: contacts that have been silent are checked, buckets where no lookup went are looked up at a random key, then
 //! the own key. A table that has lost everybody joins again through the peers it once joined through.
+//!
+//! A network that is split while its peers join becomes two, each with full tables that know nobody beyond. When the split is over, no lookup leads from one to the other: the only
+//! ones who remember anybody there are those who were to join through them. So at each refresh a peer *knocks* at the peers it once joined through and does not know: it asks them for
+//! the peers closest to itself, and probes those that it has never heard of.
+//!
+//! ```text
+//!   one half   ● ● ● ● ── knock ──▶ ○ ○ ○ ○   the other
+//!                    ◀── closest to ● ── ○
+//!                    ── probe ──▶ ○ ○          and both know each other
+//! ```
 
 use core::time::Duration;
 
@@ -195,9 +205,33 @@ impl Kad {
             }
         } else {
             self.check_silent(cx);
+            self.knock(cx);
             self.refresh_buckets(cx);
         }
         self.arm_refresh(cx);
+    }
+
+    /// Asks those it once joined through, and does not know, for the peers closest to itself.
+    fn knock(&mut self, cx: &mut Cx<'_, Self>) {
+        let bootstrap = self.visitors.as_ref().map_or(&[][..], |visitors| &visitors.bootstrap);
+        let strangers: Vec<Peer> = bootstrap.iter().copied().filter(|peer| !self.table.contains(*peer, cx.acquaintances())).collect();
+        for peer in strangers {
+            if self.requests.len() < cx.config().outstanding && peer != cx.me() {
+                cx.step(UPKEEP, || Step::new("knock").with("peer", peer));
+                self.ask(peer, Request::FindNode { target: Target::Peer(cx.me()) }, Purpose::Knock, cx);
+            }
+        }
+    }
+
+    /// Somebody at whom it knocked named these: it makes the acquaintance of those that it does not know.
+    pub(crate) fn let_in(&mut self, closer: &[Peer], cx: &mut Cx<'_, Self>) {
+        for peer in closer {
+            // Being named is no sign of life: a contact is not made fresher by it.
+            let stranger = !self.table.contains(*peer, cx.acquaintances());
+            if stranger && self.table.see(*peer, cx.now(), cx.acquaintances(), cx.config()) == Sight::Room {
+                self.probe(*peer, Purpose::Probe, cx);
+            }
+        }
     }
 
     /// Checks contacts that failed or have been silent, the longest silent first.

@@ -160,6 +160,12 @@ impl Kad {
         self.values.as_ref()?.get(key, cx.now(), cx.config())
     }
 
+    /// Whether this very value is held under `key`, be it expired, until the next sweep.
+    #[must_use]
+    pub fn holds_value(&self, key: &Name, value: &[u8]) -> bool {
+        self.values.as_ref().and_then(|values| values.held.get(key)).is_some_and(|held| *held.value == *value)
+    }
+
     /// How many values are held, expired ones included until the next sweep.
     #[must_use]
     pub fn values_held(&self) -> usize {

@@ -116,6 +116,28 @@ fn the_dead_are_forgotten_and_lookups_stay_true() {
 }
 
 #[test]
+fn a_network_that_was_split_while_its_peers_joined_becomes_one() {
+    let mut net = Net::joined(30, Config::default());
+    // Nobody reaches the first half while the second joins, through one of the first half and one of its own.
+    let first: Vec<_> = net.peers.iter_mut().map(Option::take).collect();
+    for i in 0..30 {
+        let own = Peer(30 + i / 2);
+        net.join(&[Peer(i), own]);
+        net.run(Duration::from_millis(20));
+    }
+    net.run(Duration::from_secs(60));
+    first.into_iter().zip(&mut net.peers).for_each(|(kad, place)| *place = kad);
+    let across = |net: &Net| (0..30).filter(|p| net.kad(Peer(*p)).table().contacts().iter().any(|c| c.peer.0 >= 30)).count();
+    assert_eq!(across(&net), 0, "it is split");
+    net.run(Duration::from_secs(700));
+    assert!(across(&net) > 25, "{} of 30 know somebody of the other half", across(&net));
+    for i in 0..20 {
+        let from = Peer(3 * i as u32);
+        assert_eq!(net.find(from, Target::Name(name(i))).0, net.closest(name(i).key(), 20, from), "lookup {i} from {from}");
+    }
+}
+
+#[test]
 fn a_peer_that_loses_everybody_joins_again_by_itself() {
     let mut net = Net::joined(3, Config::default());
     let late = net.join(&[Peer(1)]);
