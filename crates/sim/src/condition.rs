@@ -59,6 +59,11 @@ impl<P: Protocol, H> Default for Condition<P, H> {
 }
 
 impl<P: Protocol, H> Condition<P, H> {
+    /// It stands still no longer.
+    pub(crate) fn thaw(&mut self, now: Time) {
+        self.busy_until = self.busy_until.min(now);
+    }
+
     fn is_busy(&self, now: Time) -> bool {
         now < self.busy_until || !self.waiting.is_empty()
     }

@@ -7,7 +7,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use peerglass_core::{Cx, Describe, Effect, Peer, Protocol, Rng};
 use peerglass_trace::{Recorder, What};
 
-use crate::lifecycle::panic_message;
 use crate::log::{Cause, describe};
 use crate::queue::Stamp;
 use crate::shard::{Input, Pending, Shard, Stage, source};
@@ -49,7 +48,7 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
             }
             Err(panic) => {
                 self.shard.effects.list.clear();
-                self.crash(peer, cause, panic_message(&*panic));
+                self.panicked(peer, cause, &*panic);
             }
         }
     }
@@ -146,7 +145,7 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
         let outcome = catch_unwind(AssertUnwindSafe(|| run(&mut slot.host, &mut world)));
         if let Err(panic) = outcome {
             commands.clear();
-            self.crash(peer, cause, panic_message(&*panic));
+            self.panicked(peer, cause, &*panic);
         }
         for (delay, command) in commands.drain(..) {
             let stamp = self.own_stamp(peer, delay);

@@ -57,6 +57,7 @@ impl<P: Protocol<Command: Clone> + Clone, H: Clone> Clone for Shard<P, H> {
             outbox: self.outbox.clone(),
             totals: self.totals.clone(),
             counts: self.counts,
+            panics: self.panics.clone(),
             effects: Effects::new(self.effects.is_watched()),
             commands: Vec::new(),
         }

@@ -22,7 +22,7 @@
 //! # What the simulated world does
 //!
 //! A message passes the sender's uplink, the network and the receiver's downlink ([`network`]). A peer that is down gets nothing and loses its
-//! timers; who sends to it is told so after a while ([`Detection`]). A panic in a handler is that peer's crash, and no other's. Failures of the
+//! timers; who sends to it is told so after a while ([`Detection`]). A panic in a handler is that peer's crash, and no other's ([`Panic`]). Failures of the
 //! simulated world are data; only mistakes of the caller are errors ([`SetupError`], [`ControlError`]).
 //!
 //! # Example
@@ -74,6 +74,7 @@
 //! | `bend`, [`byzantine`] | [`Bend`], Byzantine peers; behaviours that need to know no protocol |
 //! | `control` | what callers ask for: run, join, command, inspect |
 //! | `parallel`, `fork` | several threads with the result of one; two futures of one past |
+//! | [`laws`] | what must hold in every run, checked while it goes on |
 //! | [`statistics`] | what replicated runs say: intervals, and comparisons with theory |
 
 mod bend;
@@ -90,6 +91,7 @@ mod error;
 pub mod fault;
 mod fork;
 pub mod host;
+pub mod laws;
 mod lifecycle;
 mod log;
 pub mod network;
@@ -107,6 +109,8 @@ pub use engine::{Deed, Setup, Simulation};
 pub use error::{ControlError, SetupError};
 pub use fault::{Disk, LinkFault, LinkRule, PeerFault, PeerSet};
 pub use host::{Host, HostCx};
+pub use laws::{Law, Violation, Watch};
+pub use lifecycle::Panic;
 pub use network::{Access, Detection, Impairment, Jitter, Latency, Link, Loss, NatKind, Network, Spread};
 pub use weather::RuleId;
 pub use world::{Garble, Sight, Tap};

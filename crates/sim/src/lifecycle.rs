@@ -10,15 +10,15 @@
 use core::any::Any;
 use std::borrow::Cow;
 
-use peerglass_core::{Peer, Protocol};
+use peerglass_core::{Peer, Protocol, Time};
 use peerglass_trace::{Recorder, What};
 
-use crate::Host;
 use crate::clock::Clock;
 use crate::fault::PeerFault;
 use crate::log::Cause;
 use crate::shard::Stage;
 use crate::slot::State;
+use crate::{Host, Simulation};
 
 impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
     /// A peer that waits comes up: its protocol starts, then its host.
@@ -105,8 +105,46 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
     }
 }
 
-/// What a panic said, for the record of the crash.
-pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> Cow<'static, str> {
-    let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("panic: {}", said.unwrap_or("no message")).into()
+/// How the reason of a crash begins that was a panic.
+pub(crate) const PANIC: &str = "panic: ";
+
+/// So many panics are remembered: those that follow the first few say nothing new.
+const MOST_PANICS: usize = 16;
+
+/// A handler that panicked: its peer's crash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Panic {
+    /// When, in virtual time.
+    pub time: Time,
+    /// Whose handler.
+    pub peer: Peer,
+    /// The number of the record of the crash, if the run is recorded.
+    pub record: Option<u64>,
+    /// What it said.
+    pub message: String,
+}
+
+impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
+    /// A handler of `peer` panicked over the input that is recorded as `cause`.
+    pub(crate) fn panicked(&mut self, peer: Peer, cause: Cause, panic: &(dyn Any + Send)) {
+        let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        let message = said.unwrap_or("no message").to_owned();
+        let why = format!("{PANIC}{message}").into();
+        if self.shard.panics.len() < MOST_PANICS {
+            let record = (!self.log.is_off()).then(|| self.log.records());
+            self.shard.panics.push(Panic { time: self.shard.now, peer, record, message });
+        }
+        self.crash(peer, cause, why);
+    }
+}
+
+impl<P: Protocol, H: Host<P>, R: Recorder> Simulation<P, H, R> {
+    /// Handlers that panicked, the first sixteen: each is its peer's crash, and a mistake in a protocol or local application.
+    #[must_use]
+    pub fn panics(&self) -> Vec<Panic> {
+        let mut panics: Vec<Panic> = self.shards.iter().flat_map(|shard| shard.panics.iter().cloned()).collect();
+        panics.sort_by_key(|panic| (panic.time, panic.peer));
+        panics.truncate(MOST_PANICS);
+        panics
+    }
 }

@@ -108,6 +108,7 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Simulation<P, H, R> {
         let first = &mut self.shards[0];
         first.totals.add(&shard.totals);
         first.counts = first.counts.add(shard.counts);
+        first.panics.append(&mut shard.panics);
         self.shards.iter_mut().for_each(|new| new.now = new.now.max(shard.now));
         shard.slots.into_iter()
     }

@@ -18,6 +18,7 @@ use peerglass_trace::{Recorder, Totals};
 use crate::Host;
 use crate::bulk::Bulk;
 use crate::fault::PeerFault;
+use crate::lifecycle::Panic;
 use crate::log::{Cause, Log};
 use crate::network::Source;
 use crate::queue::{Queue, Stamp};
@@ -144,6 +145,8 @@ pub(crate) struct Shard<P: Protocol, H> {
     pub(crate) outbox: Vec<Mail<P, H>>,
     pub(crate) totals: Totals,
     pub(crate) counts: Counts,
+    /// The first handlers that panicked.
+    pub(crate) panics: Vec<Panic>,
     /// Lent to handlers, and kept for its capacity.
     pub(crate) effects: Effects<P>,
     /// Lent to hosts, and kept for its capacity.
@@ -162,6 +165,7 @@ impl<P: Protocol, H> Shard<P, H> {
             outbox: (0..1 << bits).map(|_| Vec::new()).collect(),
             totals: Totals::new(),
             counts: Counts::default(),
+            panics: Vec::new(),
             effects: Effects::new(watched),
             commands: Vec::new(),
         }
