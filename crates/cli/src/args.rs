@@ -1,8 +1,11 @@
 //! The command line: parsed into plain values, nothing resolved yet.
 
+use std::ops::Range;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
+use peerglass_lab::laws::Laws;
 
 /// Share files without a server, and see through the network that does it.
 #[derive(Debug, Parser)]
@@ -11,7 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
     version,
     max_term_width = 110,
     after_help = "Start with `peerglass demo`. To share a file: `peerglass share FILE` on one machine, then the `peerglass get …` that it prints on another.\n\n\
-                  Exit codes: 0 done; 1 failed; 2 the command line or an input file is wrong; 3 not found; 130 interrupted."
+                  Exit codes: 0 done; 1 failed; 2 the command line or an input file is wrong; 3 not found; 4 a law is broken (sim --check, hunt); 130 interrupted."
 )]
 pub(crate) struct Cli {
     /// Print results as JSON, one object a line, for scripts
@@ -43,9 +46,18 @@ pub(crate) enum Command {
     /// Run a scenario in the simulator
     #[command(
         after_help = "The same scenario, seed and version give byte-identical results. Scenarios with lessons are in labs/; docs/scenarios.md explains every key.\n\n\
-                      Example: peerglass sim labs/first-look.toml --peers 200 --out run/"
+                      Examples: peerglass sim labs/first-look.toml --peers 200 --out run/\n          \
+                      peerglass sim labs/bad-day.toml --check"
     )]
     Sim(SimArgs),
+    /// Search many runs of a scenario, under random faults, for one in which a law is broken
+    #[command(
+        after_help = "Every seed draws its own dice and its own faults. The first that breaks a law is shrunk (fewer faults, peers and operations, shorter, simpler) to a small scenario \
+                      that still breaks it, and written as a scenario file. The result does not depend on the number of threads. Laws are explained in docs/checking.md.\n\n\
+                      Exit codes: 0 no law is broken; 4 one is.\n\n\
+                      Example: peerglass hunt labs/bad-day.toml --seeds 0..100"
+    )]
+    Hunt(HuntArgs),
 }
 
 #[derive(Debug, Args)]
@@ -151,15 +163,71 @@ pub(crate) struct SimArgs {
     /// Write summary and records there
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// How much is recorded: with contents of messages and steps of algorithms, or only what was sent, received and lost
-    #[arg(long, value_enum, default_value_t = Contents::Full)]
-    pub(crate) capture: Contents,
+    /// How much is recorded: with contents of messages and steps of algorithms, or only what was sent, received and lost. Default: full, with --check summary
+    #[arg(long, value_enum)]
+    pub(crate) capture: Option<Contents>,
+    /// Stop where a law is first broken, and say how. LAWS: some of conservation, silence, panic, tables, blocks, values, with commas between them; without any, all
+    #[arg(long, value_name = "LAWS", num_args = 0..=1, default_missing_value = "all")]
+    pub(crate) check: Option<Laws>,
     /// Start even if there seems to be too little memory
     #[arg(long)]
     pub(crate) force: bool,
     /// Compute on so many threads: the result is the same. For large networks; a run that is recorded (--out) uses one
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u16).range(1..=64))]
     pub(crate) threads: u16,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HuntArgs {
+    /// The scenario file
+    #[arg(value_name = "SCENARIO.toml")]
+    pub(crate) scenario: PathBuf,
+    /// Which seeds are run: from the first on, below the second
+    #[arg(long, value_name = "A..B", default_value = "0..100")]
+    pub(crate) seeds: Seeds,
+    /// At most so many random faults in each run, beside those of the scenario
+    #[arg(long, value_name = "MAX", default_value_t = 8, value_parser = value_parser!(u16).range(0..=1000))]
+    pub(crate) faults: u16,
+    /// Let random faults make peers Byzantine too: silent, late, lying, and so on
+    #[arg(long)]
+    pub(crate) byzantine: bool,
+    /// Which laws must hold: some of conservation, silence, panic, tables, blocks, values, with commas between them
+    #[arg(long, value_name = "LAWS", default_value = "all")]
+    pub(crate) check: Laws,
+    /// Run so many seeds at once. Default: as many as there are processors
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+    /// Run all seeds, and list each that breaks a law; the first is shrunk
+    #[arg(long)]
+    pub(crate) keep_going: bool,
+    /// Shrink with at most so many runs; 0 writes the case as it was found
+    #[arg(long, value_name = "RUNS", default_value_t = 500)]
+    pub(crate) shrink: u32,
+    /// Where the case goes: a name that is not taken. Default: SCENARIO.hunt-SEED.toml, in the current directory
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// The number of peers, instead of the scenario's
+    #[arg(long, value_parser = value_parser!(u32).range(1..))]
+    pub(crate) peers: Option<u32>,
+    /// Start even if there seems to be too little memory
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// Seeds from one on, below another: `0..100`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Seeds(pub(crate) Range<u64>);
+
+impl FromStr for Seeds {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let bounds = text.split_once("..").and_then(|(from, to)| Some((from.trim().parse().ok()?, to.trim().parse().ok()?)));
+        match bounds {
+            Some((from, to)) if from < to => Ok(Self(from..to)),
+            Some(_) => Err("there is no seed in this range: the first number must be below the second, which is not in it any more".to_owned()),
+            None => Err("this is no range of seeds: write it like 0..100, the first and the one behind the last".to_owned()),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

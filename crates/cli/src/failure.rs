@@ -21,6 +21,8 @@ pub(crate) enum Code {
     Usage = 2,
     /// Nobody has what was asked for.
     NotFound = 3,
+    /// A law is broken. No failure of the command: it was asked to find that.
+    Broken = 4,
     /// Somebody pressed Ctrl-C.
     Interrupted = 130,
 }
@@ -31,7 +33,13 @@ impl Failure {
     }
 
     pub(crate) fn code(&self) -> ExitCode {
-        ExitCode::from(self.code as u8)
+        self.code.into()
+    }
+}
+
+impl From<Code> for ExitCode {
+    fn from(code: Code) -> Self {
+        ExitCode::from(code as u8)
     }
 }
 

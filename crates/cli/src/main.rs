@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod failure;
 mod output;
+mod panics;
 mod running;
 
 use std::process::ExitCode;
@@ -17,7 +18,7 @@ use crate::output::Output;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(&cli) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             eprintln!("error: {failure}");
             failure.code()
@@ -25,11 +26,17 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: &Cli) -> Result<(), Failure> {
+fn run(cli: &Cli) -> Result<ExitCode, Failure> {
     let output = Output { json: cli.json };
-    if let Command::Sim(args) = &cli.command {
-        return commands::sim::run(args, output);
+    match &cli.command {
+        Command::Sim(args) => panics::apart(|| commands::sim::run(args, output)),
+        Command::Hunt(args) => panics::apart(|| commands::hunt::run(args, output)),
+        _ => run_nodes(cli, output).map(|()| ExitCode::SUCCESS),
     }
+}
+
+/// Commands that run real nodes.
+fn run_nodes(cli: &Cli, output: Output) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| Failure::new(Code::Failed, "start", error))?;
     let result = runtime.block_on(async {
         match &cli.command {
@@ -37,7 +44,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
             Command::Share(args) => commands::share::run(args, output).await,
             Command::Get(args) => commands::get::run(args, output).await,
             Command::Node(args) => commands::node::run(args, output).await,
-            Command::Sim(_) => Ok(()),
+            Command::Sim(_) | Command::Hunt(_) => Ok(()),
         }
     });
     // Work on the disk that nobody waits for any more must not hold up the end.

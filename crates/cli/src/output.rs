@@ -43,6 +43,7 @@ impl Output {
         let template = match units {
             Units::Bytes => "{msg} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {eta}",
             Units::Percent => "{msg} [{bar:30}] {percent} %",
+            Units::Runs => "{msg} [{bar:30}] {pos}/{len} runs {eta}",
         };
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
@@ -57,6 +58,7 @@ impl Output {
 pub(crate) enum Units {
     Bytes,
     Percent,
+    Runs,
 }
 
 /// A progress bar that vanishes when dropped.

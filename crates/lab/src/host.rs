@@ -12,6 +12,9 @@ use peerglass_stack::{Command, Event, Stack, Tag};
 use peerglass_store::{Cid, Dag, Local};
 use peerglass_transfer::{FetchError, FetchSummary};
 
+use crate::content::ContentError;
+use crate::scenario::Scenario;
+
 /// Everything that is shared in a run. The peers of the run share it too.
 #[derive(Debug, Default)]
 pub struct Catalogue {
@@ -36,6 +39,16 @@ impl Catalogue {
             }
         }
         Arc::new(Self { contents, of })
+    }
+
+    /// The catalogue of everything that a scenario shares.
+    pub(crate) fn of(scenario: &Scenario) -> Result<Arc<Self>, ContentError> {
+        crate::content::load_all(scenario).map(Self::new)
+    }
+
+    /// The roots of all DAGs.
+    pub(crate) fn roots(&self) -> Vec<Cid> {
+        self.contents.iter().map(|dag| *dag.root()).collect()
     }
 
     /// The DAG with this number.

@@ -18,8 +18,8 @@
 //! | [`memory`] | whether it fits into this computer |
 //! | [`content`] | what is shared: real files, as sizes and links |
 //! | [`host`] | the local application of a simulated peer |
-//! | [`laws`] | what must hold in every scenario |
 //! | [`run`], [`summary`] | carrying it out, and what came of it |
+//! | [`laws`], [`hunt`] | what must hold in every run, and the search for a run in which it does not |
 //! | [`suite`], [`suite_sim`] | the conformance suite, and the simulator's way of running it |
 
 mod bend;
@@ -28,6 +28,7 @@ pub mod content;
 pub mod distribution;
 mod garble;
 pub mod host;
+pub mod hunt;
 pub mod laws;
 pub mod memory;
 mod network;
@@ -41,6 +42,7 @@ pub mod summary;
 pub mod units;
 
 pub use network::LatencyTableError;
+pub use peerglass_sim::{Panic, Violation};
 pub use run::{Run, RunError};
 pub use scenario::{Scenario, ScenarioError};
 pub use summary::Summary;

@@ -45,8 +45,13 @@ pub struct MemoryError {
 
 /// Whether `scenario` fits into what this computer has to give, as far as that is known.
 pub fn check(scenario: &Scenario) -> Result<(), MemoryError> {
+    check_times(scenario, 1)
+}
+
+/// Whether so many runs of `scenario` fit at once.
+pub fn check_times(scenario: &Scenario, runs: u64) -> Result<(), MemoryError> {
     match available() {
-        Some(available) => fits(scenario, available),
+        Some(available) => fits(scenario, Size(available.0 / runs.max(1))),
         None => Ok(()),
     }
 }

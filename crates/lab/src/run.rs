@@ -8,7 +8,7 @@ use peerglass_stack::{Command, Config, Stack, wire_len};
 use peerglass_trace::{Recorder, Totals};
 use thiserror::Error;
 
-use crate::content::{self, ContentError};
+use crate::content::ContentError;
 use crate::garble::garble;
 use crate::host::{Catalogue, LabHost};
 use crate::network::{self, LatencyTableError};
@@ -16,6 +16,7 @@ use crate::plan::{Plan, PlanError};
 use crate::scenario::Scenario;
 use crate::strike::Striker;
 use crate::summary::Summary;
+use crate::units::Span;
 
 /// The simulation of a lab: the real stack, with the lab's local application.
 pub type LabSimulation<R> = Simulation<Stack, LabHost, R>;
@@ -51,10 +52,14 @@ pub struct Run<R: Recorder> {
 impl<R: Recorder> Run<R> {
     /// Reads the content and prepares the network. Nothing has happened yet.
     pub fn new(scenario: Scenario, seed: u64, recorder: R) -> Result<Self, RunError> {
+        let catalogue = Catalogue::of(&scenario)?;
+        Self::with_contents(scenario, seed, recorder, catalogue)
+    }
+
+    /// The same with contents that have been read before.
+    pub(crate) fn with_contents(scenario: Scenario, seed: u64, recorder: R, catalogue: Arc<Catalogue>) -> Result<Self, RunError> {
         let network = network::of(&scenario)?;
-        let contents = content::load_all(&scenario)?;
-        let mut plan = Plan::new(&scenario, seed, &contents.iter().map(|dag| *dag.root()).collect::<Vec<_>>())?;
-        let catalogue = Catalogue::new(contents);
+        let mut plan = Plan::new(&scenario, seed, &catalogue.roots())?;
         let setup = Setup { seed, config: config(&scenario), network, wire_len, recorder };
         let mut simulation = Simulation::new(setup)?;
         simulation.garble_with(garble);
@@ -69,11 +74,7 @@ impl<R: Recorder> Run<R> {
 
     /// The same on so many threads, with the same result ([`Simulation::run_until_on`]).
     pub fn run_on(&mut self, threads: usize, mut progress: impl FnMut(Time)) {
-        let end = Time::ZERO + self.scenario.duration.0;
-        let step = self.scenario.duration.0 / 100;
-        let mut until = Time::ZERO;
-        while until < end {
-            until = (until + step.max(core::time::Duration::from_nanos(1))).min(end);
+        for until in slices(self.scenario.duration) {
             self.simulation.run_until_on(until, threads);
             progress(until);
         }
@@ -89,6 +90,11 @@ impl<R: Recorder> Run<R> {
     #[must_use]
     pub fn simulation(&self) -> &LabSimulation<R> {
         &self.simulation
+    }
+
+    /// Everything that it is made of.
+    pub(crate) fn parts(&mut self) -> (&Scenario, &Plan, &Catalogue, &mut LabSimulation<R>) {
+        (&self.scenario, &self.plan, &self.catalogue, &mut self.simulation)
     }
 
     /// Message counts.
@@ -107,6 +113,13 @@ impl<R: Recorder> Run<R> {
     pub fn into_recorder(self) -> std::io::Result<R> {
         self.simulation.into_recorder()
     }
+}
+
+/// A run in a hundred slices, after each of which somebody may be told: where they end.
+pub(crate) fn slices(duration: Span) -> impl Iterator<Item = Time> {
+    let end = Time::ZERO + duration.0;
+    let step = (duration.0 / 100).max(core::time::Duration::from_nanos(1));
+    core::iter::successors(Some(Time::ZERO), move |until| (*until < end).then(|| (*until + step).min(end))).skip(1)
 }
 
 /// Adds the peers and everything that they will be asked to do and that will befall them. What the engine has taken over leaves the plan.

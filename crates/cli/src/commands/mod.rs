@@ -2,6 +2,7 @@
 
 pub(crate) mod demo;
 pub(crate) mod get;
+pub(crate) mod hunt;
 pub(crate) mod node;
 pub(crate) mod share;
 pub(crate) mod sim;

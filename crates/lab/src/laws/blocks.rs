@@ -4,40 +4,45 @@
 //! there is one way to accept wrong bytes, which is to take a block for a wanted one that is not. In a simulation all wanted blocks are of the run's contents, and the local
 //! application notes each arrival that is not ([`LabHost::wrong`]), or that has another size than the block of its name.
 
-use peerglass_core::Peer;
-use peerglass_store::Cid;
-use thiserror::Error;
+use peerglass_sim::Law;
+use peerglass_sim::laws::{Breach, Verdict, View};
+use peerglass_stack::Stack;
 
 use crate::host::LabHost;
 
-/// A block was accepted that should not have been.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{peer} accepted {cid}, which is no block of any content here, or not of its size; {count} such in all")]
-pub struct WrongBlock {
-    /// Who did.
-    pub peer: Peer,
-    /// The first such block.
-    pub cid: Cid,
-    /// How many it accepted.
-    pub count: u64,
+/// The law of blocks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Blocks;
+
+impl Law<Stack, LabHost> for Blocks {
+    fn name(&self) -> &'static str {
+        "blocks"
+    }
+
+    fn says(&self) -> &'static str {
+        "no block is accepted whose hash is wrong"
+    }
+
+    fn on_look(&mut self, view: &View<'_, Stack, LabHost>) -> Verdict {
+        let mut hosts = view.peers().filter_map(|(peer, _)| Some((peer, view.host(peer)?)));
+        hosts.try_for_each(|(peer, host)| check(host).map_err(|breach| breach.of(peer)))
+    }
 }
 
-/// Looks whether the law holds of `peer`, whose local application is `host`.
-///
-/// # Errors
-/// When it has accepted a wrong block, now or before.
-pub fn check(peer: Peer, host: &LabHost) -> Result<(), WrongBlock> {
-    host.wrong.map_or(Ok(()), |(cid, count)| Err(WrongBlock { peer, cid, count }))
+fn check(host: &LabHost) -> Verdict {
+    host.wrong.map_or(Ok(()), |(cid, count)| {
+        Err(Breach::new("only blocks of the run's contents, of their sizes", format!("{cid}, the first of {count} others")))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use peerglass_core::Time;
+    use peerglass_core::{Peer, Time};
     use peerglass_sim::{Host, HostCx, Network, Setup, Simulation};
     use peerglass_stack::{Config, Event, Stack, wire_len};
-    use peerglass_store::{Dag, HashKind, Shape, cid_of};
+    use peerglass_store::{Cid, Dag, HashKind, Shape, cid_of};
     use peerglass_trace::Off;
 
     use super::*;
@@ -56,13 +61,13 @@ mod tests {
         }
     }
 
-    fn after(arrivals: Vec<(Cid, u32)>, catalogue: &Arc<Catalogue>) -> Result<(), WrongBlock> {
+    fn after(arrivals: Vec<(Cid, u32)>, catalogue: &Arc<Catalogue>) -> Verdict {
         let setup = Setup { seed: 1, config: Config::default(), network: Network::default(), wire_len, recorder: Off };
         let mut simulation: Simulation<Stack, Told, Off> = Simulation::new(setup).expect("the parameters are valid");
         let stack = Stack::new(simulation.config());
         simulation.join_at(Time::ZERO, stack, Told(LabHost::new(Arc::clone(catalogue)), arrivals));
         simulation.run_until(Time::from_secs(1));
-        check(Peer(0), &simulation.host(Peer(0)).expect("the peer is there").0)
+        check(&simulation.host(Peer(0)).expect("the peer is there").0)
     }
 
     #[test]
@@ -70,10 +75,10 @@ mod tests {
         let dag = Dag::synthetic(1, 3 << 20, Shape::default());
         let right: Vec<(Cid, u32)> = (0..dag.len() as u32).map(|block| (*dag.cid(block), dag.size(block))).collect();
         let catalogue = Catalogue::new(vec![dag]);
-        assert_eq!(after(right.clone(), &catalogue), Ok(()));
+        assert!(after(right.clone(), &catalogue).is_ok());
         let foreign = cid_of(0x55, HashKind::Blake3, b"other bytes");
-        let broken = after(vec![right[0], (foreign, 5), (foreign, 5)], &catalogue);
-        assert_eq!(broken, Err(WrongBlock { peer: Peer(0), cid: foreign, count: 2 }));
+        let broken = after(vec![right[0], (foreign, 5), (foreign, 5)], &catalogue).expect_err("two foreign blocks");
+        assert!(format!("{broken:?}").contains(&format!("{foreign}, the first of 2 others")), "{broken:?}");
         assert!(after(vec![(right[1].0, right[1].1 - 1)], &catalogue).is_err());
     }
 }

@@ -271,7 +271,7 @@ impl Scenario {
         self
     }
 
-    fn scopes_mut(&mut self) -> impl Iterator<Item = &mut Scope> {
+    pub(crate) fn scopes_mut(&mut self) -> impl Iterator<Item = &mut Scope> {
         let groups = self.group.iter_mut().map(|group| &mut group.members);
         let contents = self.content.iter_mut().flat_map(|content| [&mut content.publishers_from, &mut content.fetchers_from]);
         let others = self.nat.iter_mut().map(|nat| &mut nat.who).chain(self.churn.iter_mut().map(|churn| &mut churn.who));
