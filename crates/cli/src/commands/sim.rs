@@ -113,7 +113,7 @@ fn warn_of_panics(panics: &[Panic], replay: &str, output: Output) {
     let Some(Panic { time, peer, record, message }) = panics.first() else { return };
     let record = record.map_or_else(String::new, |record| format!(", record {record}"));
     let more = if panics.len() > 1 { format!(" (and {} more)", count(panics.len() as u64 - 1, "panic")) } else { String::new() };
-    output.warn(format_args!("a handler of {peer} panicked at {time}{record}, and the peer crashed: {message}{more}\n  replay     {replay}"));
+    output.warn(format_args!("a handler of {peer} panicked at {time} s{record}, and the peer crashed: {message}{more}\n  replay     {replay}"));
 }
 
 fn replay(args: &SimArgs, seed: u64, law: &str) -> String {

@@ -73,6 +73,15 @@ fn a_network_that_was_split_while_its_peers_joined_keeps_its_values() {
 }
 
 #[test]
+fn nothing_is_promised_where_all_who_knew_both_parts_are_dead() {
+    // Half of the network dies while the other half joins through it: those whose acquaintances were all among the dead make a network of their own.
+    let dead = "title = \"t\"\npeers = 18\nduration = \"17 s\"\n[network]\nlatency = { kind = \"log-normal\", median = \"40 ms\", sigma = 0.5, min = \"2 ms\" }\n[kademlia]\nk = 8\n[[workload]]\nkind = \"publish\"\ncount = 5\nfrom = \"15 s\"\n\
+                popularity = { exponent = 0.0, items = 2, size = \"1 KiB\" }\n[[fault]]\nkind = \"crash\"\nat = \"5 s\"\nwho = { range = \"0..8\" }\n";
+    let scenario = Scenario::parse(dead, "dead.toml".as_ref()).unwrap();
+    assert_eq!(broken(&scenario, 1163, "values"), None);
+}
+
+#[test]
 fn a_run_can_be_stopped_from_outside() {
     let mut run: WatchedRun<Off> = Run::watched(scenario(""), 1, Off, &Laws::all()).unwrap();
     assert_eq!(run.run_watched(|now| now < Time::from_secs(30)), None);

@@ -13,6 +13,7 @@
 //! | those are sound | honest, behind no NAT that keeps strangers out, with a clock that never went wrong, so that nothing has expired early |
 //! | the network is whole and quiet | the law makes it so in a fork ([`View::calm`]): no loss, no partition, nobody frozen or slow. The run itself goes on, or ends, as it was |
 //! | tables have had time to heal | the fork waits for one refresh interval and a bit, in which every peer checks its contacts and looks itself up |
+//! | a chain of acquaintances leads from the reader to them | links are routing tables and the peers that each was to join through, in either direction, over peers that are up: where all who knew both parts are dead, no code can bring them together |
 //! | the reader is up, sound and has a contact | two readers are drawn for each record; the publisher itself is none |
 //!
 //! Then the reader looks the record up, with the very code of the stack, and has until its operation must have ended.
@@ -35,8 +36,8 @@ use peerglass_store::Cid;
 use crate::host::{Answer, Catalogue, LabHost};
 use crate::plan::{Plan, Publish};
 
-/// Reads of records that many are asked at most: drawn, where there are more.
-const MOST_READS: usize = 64;
+/// So many records are read: drawn, where there are more.
+const MOST_RECORDS: usize = 64;
 /// How many read each record.
 const READERS: usize = 2;
 /// The dice of readers are apart from all others.
@@ -48,6 +49,8 @@ const FIRST_TAG: Tag = 1 << 40;
 #[derive(Clone, Debug)]
 pub struct Values {
     stored: Vec<Record>,
+    /// Through whom each peer was to join.
+    bootstrap: Vec<Vec<Peer>>,
 }
 
 /// A record that somebody was asked to store: that `provider` has the content `cid`.
@@ -75,7 +78,23 @@ impl Values {
             let cid = *catalogue.content(publish.content)?.root();
             Some(Record { tag: publish.tag, provider: publish.peer, cid, name: provider_name(&cid)? })
         };
-        Self { stored: plan.publishes.iter().filter_map(record).collect() }
+        let bootstrap = plan.joins.iter().map(|join| join.contacts.clone()).collect();
+        Self { stored: plan.publishes.iter().filter_map(record).collect(), bootstrap }
+    }
+
+    /// For each peer, the lowest number of the part of the network that it belongs to, by acquaintances among those that are up.
+    fn parts(&self, view: &View<'_, Stack, LabHost>) -> Vec<usize> {
+        let mut parts: Vec<usize> = (0..view.peers().count()).collect();
+        for (peer, stack) in view.peers().filter(|(peer, _)| view.alive(*peer)) {
+            let contacts = stack.kad().table().contacts().iter().map(|contact| contact.peer);
+            let bootstrap = self.bootstrap.get(peer.index()).into_iter().flatten().copied().take(view.config().kad.bootstrap);
+            for other in contacts.chain(bootstrap).filter(|other| view.alive(*other)) {
+                let (a, b) = (root(&mut parts, peer.index()), root(&mut parts, other.index()));
+                parts[a.max(b)] = a.min(b);
+            }
+        }
+        (0..parts.len()).for_each(|peer| parts[peer] = root(&mut parts, peer));
+        parts
     }
 
     /// Those that were acknowledged, in an order that the dice choose.
@@ -88,6 +107,15 @@ impl Values {
         dice.shuffle(&mut records);
         records
     }
+}
+
+/// The first of the part that `peer` belongs to; the way there is halved on the way (Tarjan and van Leeuwen 1984).
+fn root(parts: &mut [usize], mut peer: usize) -> usize {
+    while parts[peer] != peer {
+        parts[peer] = parts[parts[peer]];
+        peer = parts[peer];
+    }
+    peer
 }
 
 /// The peers that are up and closest to `key`.
@@ -122,16 +150,16 @@ impl Law<Stack, LabHost> for Values {
         calm.run_until(calm.now() + kad.refresh_interval * 11 / 10 + kad.operation_timeout);
 
         let holds = |record: &Record, peer: Peer| calm.peer(peer).is_some_and(|stack| stack.kad().holds_provider(&record.name, record.provider));
+        let parts = self.parts(view);
         let readers: Vec<Peer> =
             calm.living().filter(|(peer, stack)| view.is_sound(*peer) && stack.kad().contacts() > 0).map(|(peer, _)| peer).collect();
         let mut reads: Vec<Read<'_>> = Vec::new();
-        for record in records {
+        for record in records.into_iter().take(MOST_RECORDS) {
             let near = closest(view, record.name.key());
             let holders: Vec<Peer> = near.iter().copied().filter(|peer| view.is_sound(*peer) && calm.alive(*peer) && holds(record, *peer)).collect();
-            if holders.len() * 2 < near.len() || reads.len() >= MOST_READS {
-                continue;
-            }
-            let mut others: Vec<Peer> = readers.iter().copied().filter(|peer| *peer != record.provider).collect();
+            let within_reach = |reader: Peer| holders.iter().filter(|holder| parts[holder.index()] == parts[reader.index()]).count();
+            let promised = |reader: &Peer| *reader != record.provider && within_reach(*reader) * 2 >= near.len();
+            let mut others: Vec<Peer> = readers.iter().copied().filter(promised).collect();
             dice.shuffle(&mut others);
             for reader in others.into_iter().take(READERS) {
                 reads.push(Read { tag: FIRST_TAG + reads.len() as Tag, reader, record, holders: holders.clone() });
@@ -161,5 +189,17 @@ impl Read<'_> {
         let expected =
             format!("{} finds that {} has {}: {} of the closest hold it", self.reader, self.record.provider, self.record.cid, holders.join(" "));
         Err(Breach::new(expected, found).of(self.reader))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::root;
+
+    #[test]
+    fn everybody_finds_the_first_of_its_part() {
+        // 4 and 2 through 1 to 0; 5 through 3 to itself.
+        let mut parts = [0, 0, 1, 3, 2, 3];
+        assert_eq!((0..6).map(|peer| root(&mut parts, peer)).collect::<Vec<_>>(), [0, 0, 0, 3, 0, 3]);
     }
 }

@@ -14,7 +14,8 @@
 //!
 //! A damaged message may be understood as one of another kind. [`Conservation::tolerant`] is for networks that damage messages.
 
-use std::collections::BTreeMap;
+use core::hash::{BuildHasherDefault, Hasher};
+use std::collections::HashMap;
 
 use peerglass_core::{Peer, Protocol};
 use peerglass_trace::{DropCause, Record, Totals, What};
@@ -25,7 +26,7 @@ use super::{Breach, Law, Verdict, View};
 #[derive(Clone, Debug, Default)]
 pub struct Conservation {
     /// Messages that have met no fate yet, by the numbers of their records.
-    under_way: BTreeMap<u64, Message>,
+    under_way: HashMap<u64, Message, BuildHasherDefault<Spread>>,
     /// One bit for each record: whether it says that something was sent.
     sent: Vec<u64>,
     /// The totals that the records give.
@@ -42,6 +43,22 @@ struct Message {
     to: Peer,
     name: &'static str,
     bytes: u64,
+}
+
+/// Hashes the number of a record: they are handed out one by one, so spreading them over the bits is all that it takes, and twice a message counts.
+#[derive(Clone, Copy, Debug, Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
 }
 
 impl Conservation {

@@ -56,7 +56,7 @@ impl fmt::Display for Violation {
     /// Four lines, without a line feed at the end.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "the law `{}` is broken: {}", self.law, self.says)?;
-        write!(f, "  when       {} of virtual time, seed {}", self.time, self.seed)?;
+        write!(f, "  when       {} s of virtual time, seed {}", self.time, self.seed)?;
         match self.record {
             Some(record) if self.at_look => write!(f, ", after record {record}")?,
             Some(record) => write!(f, ", by record {record}")?,
@@ -81,7 +81,7 @@ mod tests {
         let time = Time::from_millis(1500);
         let violation = Violation { law: "quiet", says: "nobody speaks", seed: 7, time, record: Some(12), at_look: false, peer, expected, found };
         let expected = format!(
-            "the law `quiet` is broken: nobody speaks\n  when       {time} of virtual time, seed 7, by record 12, p3\n  expected   nothing\n  found      something"
+            "the law `quiet` is broken: nobody speaks\n  when       {time} s of virtual time, seed 7, by record 12, p3\n  expected   nothing\n  found      something"
         );
         assert_eq!(violation.to_string(), expected);
         assert!(Violation { at_look: true, ..violation }.to_string().contains(", after record 12, p3\n"));
