@@ -125,7 +125,7 @@ pub struct LabHost {
     /// Blocks that arrived.
     pub arrived: u64,
     /// Blocks that its protocol took for wanted ones and that are of no content of the run, or of another size. The first such, and how many there were: see
-    /// [`crate::laws::blocks`].
+    /// [`crate::laws::Blocks`].
     pub wrong: Option<(Cid, u64)>,
     /// Once fetched, a DAG is shared too.
     pub reshare: bool,

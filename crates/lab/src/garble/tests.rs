@@ -149,7 +149,7 @@ proptest! {
         let mut run = |input: &mut dyn FnMut(&mut Stack, &mut Cx<'_, Stack>)| {
             effects.clear();
             let mut rng = Rng::new(seed);
-            input(&mut stack, &mut Cx::new(Time::ZERO, TO, &config, Acquaintances::Derived(1), &mut rng, &mut effects));
+            input(&mut stack, &mut Cx::new(Time::ZERO, TO, &config, Acquaintances::derived(1), &mut rng, &mut effects));
             effects.iter().filter(|effect| matches!(effect, Effect::Send { .. })).count()
         };
         run(&mut |stack, cx| stack.start(cx));

@@ -80,7 +80,7 @@ mod tests {
     fn table(contacts: std::ops::Range<u32>, seed: u64) -> Table {
         let mut table = Table::new(Key::derived(SEED, Peer(0)));
         for peer in contacts {
-            table.insert(Peer(peer), Time::ZERO, Acquaintances::Derived(seed), &Config::default());
+            table.insert(Peer(peer), Time::ZERO, Acquaintances::derived(seed), &Config::default());
         }
         table
     }

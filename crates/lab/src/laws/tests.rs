@@ -128,7 +128,7 @@ fn laws_are_named_once_each_and_unknown_ones_refused_with_those_there_are() {
     assert_eq!("all".parse::<Laws>().unwrap(), Laws::all());
     assert_eq!(Laws::all().to_string(), "all");
     let error = "tables,gravity".parse::<Laws>().unwrap_err().to_string();
-    assert!(error.contains("no law `gravity`") && error.contains("conservation, silence, panic, tables, values"), "{error}");
+    assert!(error.contains("no law `gravity`") && error.contains("conservation, silence, panic, tables, blocks, values"), "{error}");
     for law in LawName::ALL {
         assert_eq!(law.name().parse::<Laws>().unwrap(), Laws::only(law));
     }
