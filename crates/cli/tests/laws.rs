@@ -133,7 +133,8 @@ fn all_seeds_that_break_a_law_are_listed_when_asked_for() {
 fn what_cannot_be_hunted_is_refused_with_what_to_do() {
     let home = home();
     home.run(&["sim", "sound.toml", "--check", "gravity"]).fails(2, &["no law `gravity`", "conservation, silence, panic, tables, blocks, values"]);
-    home.run(&["hunt", "sound.toml", "--check", "values,gravity"]).fails(2, &["no law `gravity`", "conservation, silence, panic, tables, blocks, values"]);
+    home.run(&["hunt", "sound.toml", "--check", "values,gravity"])
+        .fails(2, &["no law `gravity`", "conservation, silence, panic, tables, blocks, values"]);
     home.run(&["hunt", "sound.toml", "--seeds", "9..9"]).fails(2, &["9..9", "no seed in this range"]);
     home.run(&["hunt", "sound.toml", "--seeds", "all"]).fails(2, &["no range of seeds", "0..100"]);
     home.run(&["hunt", "sound.toml", "--threads", "0"]).fails(2, &["--threads"]);
