@@ -26,7 +26,7 @@
 //! Distances are given as their first 64 bits: that orders all keys but those that agree in as many bits with each other, which takes 2^64 tries to bring about on
 //! purpose; such a pair is ordered by handle.
 //!
-//! Only those who were asked and the 2k closest of the others are kept in order (`lookup/near.rs`). Whoever is farther waits in an unsorted reserve until so many of the
+//! Only those who were asked and the k closest of the others are kept in order (`lookup/near.rs`). Whoever is farther waits in an unsorted reserve until so many of the
 //! closer ones have failed that fewer than k are left. So a step costs little, and a search through a network full of dead peers still finds those who live.
 //!
 //! It always ends: each candidate is queried once, candidates are bounded by [`Shape::shortlist`], and one that was queried is never forgotten.
@@ -127,8 +127,10 @@ pub struct Lookup {
     phase: Phase,
     /// Who holds a slot.
     in_flight: SmallVec<[InFlight; 4]>,
-    /// Everybody asked, and the closest of the others.
+    /// Everybody asked, and the k closest of the others.
     near: Near,
+    /// How many were asked.
+    asked: usize,
     /// Others that are farther: unsorted, because they are only needed when too many of the closer ones fail.
     reserve: Vec<Reserved>,
     /// Where the reserve begins: whoever is as far as this belongs to it.
@@ -170,7 +172,7 @@ impl Lookup {
     #[must_use]
     pub fn new(shape: Shape, me: Peer, seeds: impl IntoIterator<Item = (Peer, u64)>) -> Self {
         let (in_flight, near) = (SmallVec::new(), Near::default());
-        let mut lookup = Self { shape, me, phase: Phase::Searching, in_flight, near, reserve: Vec::new(), beyond: NOWHERE };
+        let mut lookup = Self { shape, me, phase: Phase::Searching, in_flight, near, asked: 0, reserve: Vec::new(), beyond: NOWHERE };
         for (peer, distance) in seeds {
             if peer != me && !lookup.near.contains(peer) {
                 lookup.hear(peer, distance, 1);
@@ -187,7 +189,7 @@ impl Lookup {
             return Next::Finished;
         }
         let mut outlook = self.outlook();
-        if outlook.unasked.is_none() && outlook.reachable < self.shape.k && !self.reserve.is_empty() {
+        while outlook.unasked.is_none() && outlook.reachable < self.shape.k && !self.reserve.is_empty() {
             self.call_up();
             outlook = self.outlook();
         }
@@ -198,6 +200,7 @@ impl Lookup {
             Some(i) if self.in_flight.len() < self.shape.alpha => {
                 let peer = self.near.peers[i];
                 self.near.standing[i].state = State::Waiting;
+                self.asked += 1;
                 self.in_flight.push(InFlight { peer, since: now });
                 Next::Query(peer)
             }
@@ -282,10 +285,12 @@ impl Lookup {
         }
     }
 
-    /// One pass over the closest, which is all that a step needs to know.
+    /// One pass over the closest, which is all that a step needs to know. It ends where the reserve begins: whoever was asked and is farther is not among the
+    /// closest as long as somebody waits there.
     fn outlook(&self) -> Outlook {
         let mut outlook = Outlook { converged: true, ..Outlook::default() };
-        for (i, Standing { state, .. }) in self.near.standing.iter().enumerate() {
+        let end = if self.reserve.is_empty() { self.near.len() } else { self.near.place(self.beyond.0, self.beyond.1) };
+        for (i, Standing { state, .. }) in self.near.standing[..end].iter().enumerate() {
             match state {
                 State::Failed | State::Slow => continue,
                 State::Answered => {}
@@ -327,14 +332,9 @@ impl Lookup {
             return self.set_aside(Reserved { distance, peer, depth });
         }
         self.near.insert(distance, peer, depth);
-        if self.near.len() > self.sorted_room() {
+        if self.near.len() > self.shape.shortlist.min(self.asked + self.shape.k) {
             self.dismiss_farthest();
         }
-    }
-
-    /// How many candidates are kept sorted, as long as not so many have been asked.
-    fn sorted_room(&self) -> usize {
-        self.shape.shortlist.min(2 * self.shape.k)
     }
 
     /// Puts the farthest candidate that was never asked into the reserve.
@@ -368,8 +368,7 @@ impl Lookup {
     fn call_up(&mut self) {
         self.tidy_reserve();
         let reserve = core::mem::take(&mut self.reserve);
-        let count = self.sorted_room().max(self.shape.k);
-        let (called, left) = reserve.split_at(reserve.len().min(count));
+        let (called, left) = reserve.split_at(reserve.len().min(self.shape.k.max(1)));
         self.beyond = left.first().map_or(NOWHERE, |first| (first.distance, first.peer));
         for Reserved { distance, peer, depth } in called {
             // Who was asked in the meantime is still here.

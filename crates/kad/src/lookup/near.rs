@@ -68,13 +68,19 @@ impl Near {
         }
     }
 
+    /// How many candidates are closer than `peer` at `distance`.
+    pub(super) fn place(&self, distance: u64, peer: Peer) -> usize {
+        let mut at = self.distances.partition_point(|d| *d < distance);
+        while at < self.len() && self.distances[at] == distance && self.peers[at] < peer {
+            at += 1;
+        }
+        at
+    }
+
     pub(super) fn insert(&mut self, distance: u64, peer: Peer, depth: u8) {
         let len = self.len();
         // Seeds come closest first.
-        let mut at = if self.distances.last().is_none_or(|last| *last < distance) { len } else { self.distances.partition_point(|d| *d < distance) };
-        while at < len && self.distances[at] == distance && self.peers[at] < peer {
-            at += 1;
-        }
+        let at = if self.distances.last().is_none_or(|last| *last < distance) { len } else { self.place(distance, peer) };
         if len == self.peers.len() {
             self.peers.extend([NOBODY; CHUNK]);
         }

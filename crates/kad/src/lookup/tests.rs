@@ -65,6 +65,38 @@ impl World {
     }
 }
 
+/// A lookup that keeps everybody it hears of in order, and forgets nobody: the rules, without the ways to be fast.
+struct Plain {
+    shape: Shape,
+    everybody: BTreeMap<(u64, Peer), State>,
+    follow_up: bool,
+}
+
+impl Plain {
+    fn reachable(&self, n: usize) -> Vec<(Peer, State)> {
+        let reachable = self.everybody.iter().filter(|(_, state)| **state != State::Failed);
+        reachable.take(n).map(|((_, peer), state)| (*peer, *state)).collect()
+    }
+
+    fn next(&mut self) -> Next {
+        self.follow_up |= self.reachable(self.shape.beta).iter().all(|(_, state)| *state == State::Answered);
+        let in_flight = self.everybody.values().filter(|state| **state == State::Waiting).count();
+        let closest = self.reachable(self.shape.k);
+        match closest.iter().find(|(_, state)| *state == State::Heard) {
+            Some((peer, _)) if in_flight < self.shape.alpha => Next::Query(*peer),
+            Some(_) => Next::Waiting,
+            None if closest.iter().any(|(_, state)| *state == State::Waiting) => Next::Waiting,
+            None => Next::Finished,
+        }
+    }
+
+    fn hear(&mut self, named: &[Peer], target: u64) {
+        if !self.follow_up {
+            named.iter().for_each(|peer| _ = self.everybody.entry((distance(*peer, target), *peer)).or_insert(State::Heard));
+        }
+    }
+}
+
 fn shape() -> impl Strategy<Value = Shape> {
     (1usize..25, 1usize..12, 1usize..25).prop_map(|(k, alpha, beta)| Shape { k, alpha, beta: beta.min(k), shortlist: 8 * k, ..SHAPE })
 }
@@ -96,6 +128,39 @@ proptest! {
         let asked = world.run(&mut lookup, &mut Rng::new(seed));
         prop_assert_eq!(lookup.closest().map(|c| c.peer).collect::<Vec<_>>(), best);
         prop_assert!(asked.len() <= k + 1, "nobody but the seed and the closest is asked");
+    }
+
+    #[test]
+    fn it_asks_whom_a_lookup_asks_that_keeps_everybody_in_order(shape in shape(), peers in 1u32..150, each in 0usize..30, silent in 0.0..0.95, seed: u64) {
+        let world = World::random(peers, each, silent, seed);
+        let shape = Shape { shortlist: 1000, ..shape };
+        let seeds: Vec<Peer> = (0..peers.min(1 + seed as u32 % 60)).map(Peer).collect();
+        let mut plain = Plain { shape, everybody: BTreeMap::new(), follow_up: false };
+        plain.hear(&seeds, seed);
+        let mut lookup = Lookup::new(shape, ME, near(seeds, seed));
+        let (mut rng, mut in_flight) = (Rng::new(seed), Vec::new());
+        loop {
+            let next = lookup.next(Time::ZERO);
+            prop_assert_eq!(next, plain.next());
+            match next {
+                Next::Query(peer) => {
+                    in_flight.push(peer);
+                    plain.everybody.insert((distance(peer, seed), peer), State::Waiting);
+                }
+                Next::Waiting => {
+                    let peer = in_flight.swap_remove(rng.index(in_flight.len()));
+                    let silent = world.silent.contains(&peer);
+                    plain.everybody.insert((distance(peer, seed), peer), if silent { State::Failed } else { State::Answered });
+                    if silent {
+                        lookup.on_failure(peer);
+                    } else {
+                        lookup.on_answer(peer, &world.knows[&peer], |peer| distance(peer, seed));
+                        plain.hear(&world.knows[&peer], seed);
+                    }
+                }
+                Next::Finished => break,
+            }
+        }
     }
 
     #[test]

@@ -14,83 +14,97 @@ use peerglass_core::Time;
 
 use world::{LOOKUP_SPAN, World};
 
-/// Lookups of each peer in the measured phase.
+/// Lookups of each peer in the measured phase. Of networks larger than [`LARGE`], one: that is more than enough to measure.
 const LOOKUPS: u32 = 4;
+const LARGE: u32 = 200_000;
+
+/// So many faults are planned.
+const FAULTS: u32 = 10_000;
 
 fn main() {
     let sizes: Vec<u32> = std::env::args().skip(1).filter_map(|arg| arg.replace('_', "").parse().ok()).collect();
     let sizes = if sizes.is_empty() { vec![1_000, 10_000, 100_000] } else { sizes };
-    println!("one thread");
-    println!(
-        "{:>9} {:>9} {:>11} {:>10} {:>12} {:>10} {:>9} {:>10} {:>6} {:>9} {:>11} {:>6}",
-        "peers", "joined in", "messages", "a second", "lookup msgs", "a second", "pending", "bare loop", "ratio", "contacts", "bytes/peer", "hops"
-    );
-    sizes.iter().for_each(|peers| one_thread(*peers));
-    println!("\ntwo threads beside one, the same lookups");
-    println!("{:>9} {:>10} {:>11} {:>6}  result", "peers", "one", "two", "ratio");
-    sizes.iter().for_each(|peers| two_threads(*peers));
-    println!("\n10,000 faults spread over the lookups, beside none: slow and fast again, cut off and back");
-    println!("{:>9} {:>10} {:>11} {:>7}", "peers", "none", "10,000", "cost");
-    sizes.iter().for_each(|peers| faults(*peers));
+    sizes.iter().for_each(|peers| measure(*peers));
 }
 
-fn one_thread(peers: u32) {
+/// Everything of one size, from one joined network that is forked for each measurement.
+fn measure(peers: u32) {
     let before = resident();
-    let mut world = World::new(peers);
+    let mut joined = World::new(peers);
     let clock = Instant::now();
-    world.join();
-    let (joins, join_seconds) = (world.messages(), clock.elapsed().as_secs_f64());
-    world.ask(LOOKUPS);
-    let clock = Instant::now();
+    joined.join();
+    let (joins, seconds) = (joined.messages(), clock.elapsed().as_secs_f64());
+    let bytes = resident().saturating_sub(before);
+    println!("{peers} peers");
+    println!("  join         {seconds:>9.1} s {joins:>11} messages, {:>9.0} a second", joins as f64 / seconds);
+    println!(
+        "  memory       {:>9} bytes a peer, {:.2} GB in all; {:.1} contacts a peer",
+        bytes / u64::from(peers),
+        bytes as f64 / 1e9,
+        joined.contacts()
+    );
+    joined.ask(if peers > LARGE { 1 } else { LOOKUPS });
+    let single = lookups(&joined);
+    two_threads(&joined, &single);
+    if peers <= LARGE {
+        faults(&joined);
+    }
+}
+
+/// What one thread did.
+struct Single {
+    rate: f64,
+    digest: u64,
+}
+
+/// The lookups on one thread, beside the bare loop.
+fn lookups(joined: &World) -> Single {
+    let mut world = joined.fork();
+    let (before, clock) = (world.messages(), Instant::now());
     world.run_until(world.began + LOOKUP_SPAN / 2);
     let pending = world.pending();
     world.finish();
-    let (messages, seconds) = (world.messages() - joins, clock.elapsed().as_secs_f64());
-    let (rate, bare) = (messages as f64 / seconds, bare::windows(peers, pending));
-    println!(
-        "{peers:>9} {join_seconds:>7.1} s {joins:>11} {:>10.0} {messages:>12} {rate:>10.0} {pending:>9} {bare:>10.0} {:>6.2} {:>9.1} {:>11} {:>6.2}",
-        joins as f64 / join_seconds,
-        rate / bare,
-        world.contacts(),
-        resident().saturating_sub(before) / u64::from(peers),
-        world.hops(),
-    );
+    let (messages, seconds) = (world.messages() - before, clock.elapsed().as_secs_f64());
+    let (rate, bare) = (messages as f64 / seconds, bare::windows(world.peers, pending));
+    println!("  lookups      {seconds:>9.1} s {messages:>11} messages, {rate:>9.0} a second; {:.2} hops", world.hops());
+    println!("  bare loop    {pending:>9} pending, {bare:>9.0} events a second; ratio {:.3}", rate / bare);
+    Single { rate, digest: world.digest() }
 }
 
-/// From one joined network, forked.
-fn two_threads(peers: u32) {
-    let mut one = World::new(peers);
-    one.join();
-    one.ask(LOOKUPS);
-    let mut two = one.fork();
-    let run = |world: &mut World, threads: usize| {
-        let (before, clock) = (world.messages(), Instant::now());
-        world.finish_on(threads);
-        (world.messages() - before) as f64 / clock.elapsed().as_secs_f64()
-    };
-    let (single, double) = (run(&mut one, 1), run(&mut two, 2));
-    let result = if one.digest() == two.digest() { "identical" } else { "DIFFERENT" };
-    println!("{peers:>9} {single:>10.0} {double:>11.0} {:>6.2}  {result}", double / single);
-    assert!(result == "identical", "the number of threads must not show");
+/// The same lookups on two threads.
+fn two_threads(joined: &World, single: &Single) {
+    let mut world = joined.fork();
+    let (before, clock) = (world.messages(), Instant::now());
+    world.finish_on(2);
+    let rate = (world.messages() - before) as f64 / clock.elapsed().as_secs_f64();
+    println!("  two threads  {rate:>9.0} messages a second, {:.2} times one", rate / single.rate);
+    assert!(world.digest() == single.digest, "the number of threads must not show in the result");
 }
 
-/// From one joined network, forked, in turns: the cost is a small difference of large numbers.
-fn faults(peers: u32) {
-    let mut joined = World::new(peers);
-    joined.join();
-    joined.ask(LOOKUPS);
-    let mut seconds = [f64::INFINITY; 2];
+/// Faults spread over the lookups (peers made slow and fast again, cut off and back), beside none: in turns, because the cost is a small difference of large numbers.
+///
+/// What faults cost is the time for each event. That a network with faults has more to do, asking again where nobody answered, is told apart.
+fn faults(joined: &World) {
+    let mut best = [(f64::INFINITY, 0u64); 2];
     for round in 0..8 {
         let (planned, mut world) = (round % 2, joined.fork());
         if planned == 1 {
-            world.plan_faults(10_000);
+            world.plan_faults(FAULTS);
         }
-        let clock = Instant::now();
+        let (before, clock) = (world.events(), Instant::now());
         world.finish();
-        seconds[planned] = seconds[planned].min(clock.elapsed().as_secs_f64());
+        let seconds = clock.elapsed().as_secs_f64();
+        if seconds < best[planned].0 {
+            best[planned] = (seconds, world.events() - before);
+        }
     }
-    let [none, many] = seconds;
-    println!("{peers:>9} {none:>8.2} s {many:>9.2} s {:>5.1} %", (many / none - 1.0) * 100.0);
+    let [(none, fewer), (many, more)] = best;
+    let each = (many / more as f64) / (none / fewer as f64) - 1.0;
+    println!(
+        "  {FAULTS} faults {many:>8.2} s, {none:.2} s without: {:+.1} % for each event, and {:+.1} % events",
+        each * 100.0,
+        (more as f64 / fewer as f64 - 1.0) * 100.0
+    );
 }
 
 /// Resident bytes of this process, as Linux tells; 0 elsewhere.

@@ -51,7 +51,7 @@ impl Host<Stack> for Searcher {
 
 pub(crate) struct World {
     sim: Simulation<Stack, Searcher, Off>,
-    peers: u32,
+    pub(crate) peers: u32,
     /// When all had joined.
     pub(crate) began: Time,
 }
@@ -139,6 +139,10 @@ impl World {
 
     pub(crate) fn messages(&self) -> u64 {
         self.sim.totals().all().sent
+    }
+
+    pub(crate) fn events(&self) -> u64 {
+        self.sim.stats().events
     }
 
     pub(crate) fn pending(&self) -> usize {
