@@ -21,10 +21,20 @@ const LARGE: u32 = 200_000;
 /// So many faults are planned.
 const FAULTS: u32 = 10_000;
 
+/// Rounds of each measurement, of which the median counts: the memory of a shared machine is now fast, now slow.
+const ROUNDS: usize = 7;
+
 fn main() {
     let sizes: Vec<u32> = std::env::args().skip(1).filter_map(|arg| arg.replace('_', "").parse().ok()).collect();
     let sizes = if sizes.is_empty() { vec![1_000, 10_000, 100_000] } else { sizes };
-    sizes.iter().for_each(|peers| measure(*peers));
+    if let [peers] = sizes[..] {
+        return measure(peers);
+    }
+    // A process for each size: what one has given back to the allocator would be missing in the memory of the next.
+    for peers in sizes {
+        let child = std::env::current_exe().and_then(|bench| std::process::Command::new(bench).arg(peers.to_string()).status());
+        assert!(child.is_ok_and(|status| status.success()), "the measurement of {peers} peers ended early");
+    }
 }
 
 /// Everything of one size, from one joined network that is forked for each measurement.
@@ -44,67 +54,80 @@ fn measure(peers: u32) {
         joined.contacts()
     );
     joined.ask(if peers > LARGE { 1 } else { LOOKUPS });
-    let single = lookups(&joined);
-    two_threads(&joined, &single);
+    lookups(&joined, if peers > LARGE { 1 } else { ROUNDS });
     if peers <= LARGE {
         faults(&joined);
     }
 }
 
-/// What one thread did.
-struct Single {
-    rate: f64,
-    digest: u64,
+/// The lookups on one thread and on two, in turns, beside the bare loop.
+fn lookups(joined: &World, rounds: usize) {
+    let (mut one, mut two, mut bare, mut pending) = (Vec::new(), Vec::new(), Vec::new(), 0);
+    for round in 0..rounds {
+        let mut world = joined.fork();
+        let (before, clock) = (world.messages(), Instant::now());
+        world.run_until(world.began + LOOKUP_SPAN / 2);
+        pending = world.pending();
+        world.finish();
+        let messages = world.messages() - before;
+        one.push(messages as f64 / clock.elapsed().as_secs_f64());
+        let (digest, hops) = (world.digest(), world.hops());
+        bare.push(bare::windows(joined.peers, pending));
+        let mut world = joined.fork();
+        let clock = Instant::now();
+        world.finish_on(2);
+        two.push(messages as f64 / clock.elapsed().as_secs_f64());
+        assert!(world.digest() == digest, "the number of threads must not show in the result");
+        if round == 0 {
+            println!("  lookups      {messages:>11} messages, {hops:.2} hops");
+        }
+    }
+    let ratios = one.iter().zip(&bare).map(|(one, bare)| one / bare).collect();
+    let gains = two.iter().zip(&one).map(|(two, one)| two / one).collect();
+    println!("  one thread   {} messages a second", Spread::of(one));
+    println!("  bare loop    {} events a second, {pending} pending; ratio {:.3}", Spread::of(bare), Spread::of(ratios).median);
+    println!("  two threads  {} messages a second; {:.2} times one thread, and the identical result", Spread::of(two), Spread::of(gains).median);
 }
 
-/// The lookups on one thread, beside the bare loop.
-fn lookups(joined: &World) -> Single {
-    let mut world = joined.fork();
-    let (before, clock) = (world.messages(), Instant::now());
-    world.run_until(world.began + LOOKUP_SPAN / 2);
-    let pending = world.pending();
-    world.finish();
-    let (messages, seconds) = (world.messages() - before, clock.elapsed().as_secs_f64());
-    let (rate, bare) = (messages as f64 / seconds, bare::windows(world.peers, pending));
-    println!("  lookups      {seconds:>9.1} s {messages:>11} messages, {rate:>9.0} a second; {:.2} hops", world.hops());
-    println!("  bare loop    {pending:>9} pending, {bare:>9.0} events a second; ratio {:.3}", rate / bare);
-    Single { rate, digest: world.digest() }
+/// The median of some measurements, and how far they lie apart.
+struct Spread {
+    least: f64,
+    median: f64,
+    most: f64,
 }
 
-/// The same lookups on two threads.
-fn two_threads(joined: &World, single: &Single) {
-    let mut world = joined.fork();
-    let (before, clock) = (world.messages(), Instant::now());
-    world.finish_on(2);
-    let rate = (world.messages() - before) as f64 / clock.elapsed().as_secs_f64();
-    println!("  two threads  {rate:>9.0} messages a second, {:.2} times one", rate / single.rate);
-    assert!(world.digest() == single.digest, "the number of threads must not show in the result");
+impl Spread {
+    fn of(mut all: Vec<f64>) -> Self {
+        all.sort_by(f64::total_cmp);
+        Self { least: all[0], median: all[all.len() / 2], most: all[all.len() - 1] }
+    }
+}
+
+impl std::fmt::Display for Spread {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:>10.0} (between {:.0} and {:.0})", self.median, self.least, self.most)
+    }
 }
 
 /// Faults spread over the lookups (peers made slow and fast again, cut off and back), beside none: in turns, because the cost is a small difference of large numbers.
 ///
 /// What faults cost is the time for each event. That a network with faults has more to do, asking again where nobody answered, is told apart.
 fn faults(joined: &World) {
-    let mut best = [(f64::INFINITY, 0u64); 2];
-    for round in 0..8 {
-        let (planned, mut world) = (round % 2, joined.fork());
-        if planned == 1 {
-            world.plan_faults(FAULTS);
-        }
-        let (before, clock) = (world.events(), Instant::now());
-        world.finish();
-        let seconds = clock.elapsed().as_secs_f64();
-        if seconds < best[planned].0 {
-            best[planned] = (seconds, world.events() - before);
-        }
+    let mut costs = Vec::new();
+    let mut more = 0.0;
+    for _ in 0..ROUNDS {
+        let [none, many] = [0, FAULTS].map(|planned| {
+            let mut world = joined.fork();
+            world.plan_faults(planned);
+            let (before, clock) = (world.events(), Instant::now());
+            world.finish();
+            (clock.elapsed().as_secs_f64(), (world.events() - before) as f64)
+        });
+        costs.push((many.0 / many.1) / (none.0 / none.1) * 100.0 - 100.0);
+        more = many.1 / none.1 * 100.0 - 100.0;
     }
-    let [(none, fewer), (many, more)] = best;
-    let each = (many / more as f64) / (none / fewer as f64) - 1.0;
-    println!(
-        "  {FAULTS} faults {many:>8.2} s, {none:.2} s without: {:+.1} % for each event, and {:+.1} % events",
-        each * 100.0,
-        (more as f64 / fewer as f64 - 1.0) * 100.0
-    );
+    let Spread { least, median, most } = Spread::of(costs);
+    println!("  {FAULTS} faults {median:>+8.1} % for each event (between {least:+.1} and {most:+.1}), and {more:+.1} % events");
 }
 
 /// Resident bytes of this process, as Linux tells; 0 elsewhere.
