@@ -9,6 +9,8 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook};
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
+use peerglass_lab::said;
+
 use crate::failure::{Code, Failure};
 
 /// Where in the source the last panic was.
@@ -31,8 +33,8 @@ fn note(info: &PanicHookInfo<'_>) {
 }
 
 fn fault(panic: &(dyn Any + Send)) -> Failure {
-    let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     let place = last().map_or_else(String::new, |place| format!(" at {place}"));
-    let why = format!("the simulator itself failed{place}: {}. This is a mistake in Peerglass; please report it", said.unwrap_or("no message"));
+    let why =
+        format!("the simulator itself failed{place}: {}. This is a mistake in Peerglass; please report it", said(panic).unwrap_or("no message"));
     Failure::new(Code::Failed, "go on", why)
 }

@@ -42,7 +42,7 @@ pub mod summary;
 pub mod units;
 
 pub use network::LatencyTableError;
-pub use peerglass_sim::{Panic, Violation};
+pub use peerglass_sim::{Panic, Violation, said};
 pub use run::{Run, RunError};
 pub use scenario::{Scenario, ScenarioError};
 pub use summary::Summary;

@@ -255,10 +255,7 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Simulation<P, H, R> {
     pub fn totals(&self) -> Cow<'_, Totals> {
         match &self.shards[..] {
             [shard] => Cow::Borrowed(&shard.totals),
-            shards => Cow::Owned(shards.iter().fold(Totals::new(), |mut sum, shard| {
-                sum.add(&shard.totals);
-                sum
-            })),
+            shards => Cow::Owned(crate::shard::totals(shards)),
         }
     }
 

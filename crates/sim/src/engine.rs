@@ -10,7 +10,7 @@ use crate::bulk::Bulk;
 use crate::fault::LinkRule;
 use crate::log::{Cause, Log};
 use crate::queue::Stamp;
-use crate::shard::{Counts, Input, Pending, RUN, Shard, Stage};
+use crate::shard::{self, Counts, Input, Pending, RUN, Shard, Stage};
 use crate::slot::Slot;
 use crate::weather::{RuleId, Weather};
 use crate::world::{Placed, World};
@@ -181,7 +181,7 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Simulation<P, H, R> {
     }
 
     pub(crate) fn counts(&self) -> Counts {
-        self.shards.iter().fold(Counts::default(), |sum, shard| sum.add(shard.counts))
+        shard::counts(&self.shards)
     }
 
     /// Time goes on in all shards, also in those where nothing happens.
@@ -196,7 +196,7 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Simulation<P, H, R> {
     }
 
     pub(crate) fn slot(&self, peer: Peer) -> Option<&Slot<P, H>> {
-        self.shards[peer.index() & (self.shards.len() - 1)].slot(peer)
+        shard::slot(&self.shards, peer)
     }
 
     /// Where `peer` sits in the key space.

@@ -110,7 +110,7 @@ pub use error::{ControlError, SetupError};
 pub use fault::{Disk, LinkFault, LinkRule, PeerFault, PeerSet};
 pub use host::{Host, HostCx};
 pub use laws::{Law, Violation, Watch};
-pub use lifecycle::Panic;
+pub use lifecycle::{Panic, said};
 pub use network::{Access, Detection, Impairment, Jitter, Latency, Link, Loss, NatKind, Network, Spread};
 pub use weather::RuleId;
 pub use world::{Garble, Sight, Tap};

@@ -105,6 +105,12 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
     }
 }
 
+/// What a panic said, if it did so in words.
+#[must_use]
+pub fn said(panic: &(dyn Any + Send)) -> Option<&str> {
+    panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+}
+
 /// How the reason of a crash begins that was a panic.
 pub(crate) const PANIC: &str = "panic: ";
 
@@ -127,8 +133,7 @@ pub struct Panic {
 impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
     /// A handler of `peer` panicked over the input that is recorded as `cause`.
     pub(crate) fn panicked(&mut self, peer: Peer, cause: Cause, panic: &(dyn Any + Send)) {
-        let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-        let message = said.unwrap_or("no message").to_owned();
+        let message = said(panic).unwrap_or("no message").to_owned();
         let why = format!("{PANIC}{message}").into();
         if self.shard.panics.len() < MOST_PANICS {
             let record = (!self.log.is_off()).then(|| self.log.records());

@@ -215,6 +215,25 @@ impl<P: Protocol, H> Shard<P, H> {
     }
 }
 
+/// What all shards have counted.
+pub(crate) fn counts<P: Protocol, H>(shards: &[Shard<P, H>]) -> Counts {
+    shards.iter().fold(Counts::default(), |sum, shard| sum.add(shard.counts))
+}
+
+/// The messages, losses and events of all shards.
+pub(crate) fn totals<P: Protocol, H>(shards: &[Shard<P, H>]) -> Totals {
+    shards.iter().fold(Totals::new(), |mut sum, shard| {
+        sum.add(&shard.totals);
+        sum
+    })
+}
+
+/// The slot of `peer`, in whichever of the shards it is.
+#[inline]
+pub(crate) fn slot<P: Protocol, H>(shards: &[Shard<P, H>], peer: Peer) -> Option<&Slot<P, H>> {
+    shards[peer.index() & (shards.len() - 1)].slot(peer)
+}
+
 /// Where an event is played: what it may read, what it may change, and where it is written down.
 pub(crate) struct Stage<'a, P: Protocol, H, R> {
     pub(crate) world: &'a World<P>,

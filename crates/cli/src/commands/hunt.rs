@@ -3,29 +3,27 @@
 use std::ffi::OsString;
 use std::fmt::{self, Write as _};
 use std::fs::{self, OpenOptions};
-use std::future::{Future, poll_fn};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::channel;
 use std::thread::available_parallelism;
 
 use peerglass_lab::hunt::{Case, Drawing, Found, Hunt, HuntError, Outcome, Shrunk, Tally, Watcher};
 use peerglass_lab::laws::Replay;
-use peerglass_lab::{Scenario, memory};
+use peerglass_lab::memory;
 use serde::Serialize;
 
 use crate::args::HuntArgs;
-use crate::commands::sim::Broken;
+use crate::commands::sim::{Broken, load};
 use crate::failure::{Code, Failure, While};
 use crate::output::{Bar, Output, Units, count};
+use crate::running::interruption;
 
 /// Runs the command.
 pub(crate) fn run(args: &HuntArgs, output: Output) -> Result<ExitCode, Failure> {
-    let scenario = load(args)?;
+    let scenario = load(&args.scenario, args.peers)?;
     let threads = args.threads.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from);
     if !args.force {
         memory::check_times(&scenario, threads as u64).while_doing(|| "start the hunt".to_owned())?;
@@ -61,14 +59,6 @@ pub(crate) fn run(args: &HuntArgs, output: Output) -> Result<ExitCode, Failure> 
     }
 }
 
-fn load(args: &HuntArgs) -> Result<Scenario, Failure> {
-    let scenario = Scenario::load(&args.scenario).blaming_input(|| format!("use the scenario {}", args.scenario.display()))?;
-    Ok(match args.peers {
-        Some(peers) => scenario.with_peers(peers),
-        None => scenario,
-    })
-}
-
 fn failure(error: HuntError) -> Failure {
     let code = match error {
         HuntError::Run { .. } => Code::Usage,
@@ -98,24 +88,17 @@ impl Watcher for Watch<'_> {
 fn on_interrupt() -> Arc<AtomicBool> {
     let over = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&over);
-    let (ready, begun) = channel();
     // Without a runtime there is no flag, and Ctrl-C ends the program at once: nothing is half-written then either.
     if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        let entered = runtime.enter();
+        let first = interruption();
+        drop(entered);
         std::thread::spawn(move || {
-            let mut interrupt = pin!(tokio::signal::ctrl_c());
-            let interrupted = runtime.block_on(poll_fn(|cx| {
-                let state = interrupt.as_mut().poll(cx);
-                // It is listened to from the first poll on. Whoever waited for that may have stopped waiting.
-                let _ = ready.send(());
-                state
-            }));
-            flag.store(interrupted.is_ok(), Ordering::Relaxed);
-            if interrupted.is_ok() && runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
-                std::process::exit(Code::Interrupted as i32);
-            }
+            runtime.block_on(first);
+            flag.store(true, Ordering::Relaxed);
+            runtime.block_on(async { interruption().await });
+            std::process::exit(Code::Interrupted as i32);
         });
-        // The thread that would say so may have failed: then there is nothing to wait for.
-        let _ = begun.recv();
     }
     over
 }

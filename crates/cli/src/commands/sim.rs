@@ -20,10 +20,7 @@ use crate::panics;
 
 /// Runs the command.
 pub(crate) fn run(args: &SimArgs, output: Output) -> Result<ExitCode, Failure> {
-    let mut scenario = Scenario::load(&args.scenario).blaming_input(|| format!("use the scenario {}", args.scenario.display()))?;
-    if let Some(peers) = args.peers {
-        scenario = scenario.with_peers(peers);
-    }
+    let scenario = load(&args.scenario, args.peers)?;
     if !args.force {
         memory::check(&scenario).while_doing(|| "start the simulation".to_owned())?;
     }
@@ -41,7 +38,7 @@ pub(crate) fn run(args: &SimArgs, output: Output) -> Result<ExitCode, Failure> {
         warn_of_panics(&done.panics, &replay("panic"), output);
     }
     if let Some(dir) = &args.out {
-        write_results(dir, &Results { summary: &done.summary, violation: broken.as_ref() })?;
+        write_results(dir, &done, broken.as_ref())?;
     }
     let laws =
         args.check.as_ref().map_or_else(String::new, |laws| format!("\n  laws       {laws}: {}", if broken.is_some() { "broken" } else { "kept" }));
@@ -55,6 +52,15 @@ pub(crate) fn run(args: &SimArgs, output: Output) -> Result<ExitCode, Failure> {
         output.say(format_args!("records and summary are in {}", dir.display()));
     }
     Ok(if broken.is_some() { Code::Broken.into() } else { ExitCode::SUCCESS })
+}
+
+/// The scenario of a file, with another number of peers if one is given.
+pub(crate) fn load(file: &Path, peers: Option<u32>) -> Result<Scenario, Failure> {
+    let scenario = Scenario::load(file).blaming_input(|| format!("use the scenario {}", file.display()))?;
+    Ok(match peers {
+        Some(peers) => scenario.with_peers(peers),
+        None => scenario,
+    })
 }
 
 /// A broken law, and how to see it again.
@@ -150,7 +156,7 @@ fn capture(args: &SimArgs) -> Capture {
     }
 }
 
-/// Runs a scenario and leaves `run.json`, `records.jsonl` and `summary.json` in `dir`.
+/// Runs a scenario and leaves `run.json` and `records.jsonl` in `dir`.
 pub(crate) fn record(scenario: Scenario, seed: u64, dir: &Path, capture: Capture, laws: Option<&Laws>, output: Output) -> Result<Done, Failure> {
     let doing = |what: &str| format!("write {what} into {}", dir.display());
     fs::create_dir_all(dir).while_doing(|| format!("make the directory {} (choose another with --out)", dir.display()))?;
@@ -163,12 +169,13 @@ pub(crate) fn record(scenario: Scenario, seed: u64, dir: &Path, capture: Capture
     };
     records.keep().while_doing(|| doing("records.jsonl"))?;
     write(dir, "run.json", header.to_json() + "\n")?;
-    write_results(dir, &Results { summary: &done.summary, violation: None })?;
     Ok(done)
 }
 
-fn write_results(dir: &Path, results: &Results<'_>) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(results).while_doing(|| format!("write summary.json into {}", dir.display()))?;
+/// Leaves `summary.json` in `dir`.
+pub(crate) fn write_results(dir: &Path, done: &Done, violation: Option<&Broken>) -> Result<(), Failure> {
+    let results = Results { summary: &done.summary, violation };
+    let text = serde_json::to_string_pretty(&results).while_doing(|| format!("write summary.json into {}", dir.display()))?;
     write(dir, "summary.json", text + "\n")
 }
 

@@ -11,6 +11,7 @@ mod world;
 use std::time::Instant;
 
 use peerglass_core::Time;
+use peerglass_sim::statistics::median;
 
 use world::{LOOKUP_SPAN, World};
 
@@ -84,26 +85,26 @@ fn lookups(joined: &World, rounds: usize) {
     }
     let ratios = one.iter().zip(&bare).map(|(one, bare)| one / bare).collect();
     let gains = two.iter().zip(&one).map(|(two, one)| two / one).collect();
-    println!("  one thread   {} messages a second", Spread::of(one));
-    println!("  bare loop    {} events a second, {pending} pending; ratio {:.3}", Spread::of(bare), Spread::of(ratios).median);
-    println!("  two threads  {} messages a second; {:.2} times one thread, and the identical result", Spread::of(two), Spread::of(gains).median);
+    println!("  one thread   {} messages a second", Measured::of(one));
+    println!("  bare loop    {} events a second, {pending} pending; ratio {:.3}", Measured::of(bare), Measured::of(ratios).median);
+    println!("  two threads  {} messages a second; {:.2} times one thread, and the identical result", Measured::of(two), Measured::of(gains).median);
 }
 
 /// The median of some measurements, and how far they lie apart.
-struct Spread {
+struct Measured {
     least: f64,
     median: f64,
     most: f64,
 }
 
-impl Spread {
+impl Measured {
     fn of(mut all: Vec<f64>) -> Self {
         all.sort_by(f64::total_cmp);
-        Self { least: all[0], median: all[all.len() / 2], most: all[all.len() - 1] }
+        Self { least: all[0], median: median(&all).unwrap_or_default(), most: all[all.len() - 1] }
     }
 }
 
-impl std::fmt::Display for Spread {
+impl std::fmt::Display for Measured {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:>10.0} (between {:.0} and {:.0})", self.median, self.least, self.most)
     }
@@ -126,7 +127,7 @@ fn faults(joined: &World) {
         costs.push((many.0 / many.1) / (none.0 / none.1) * 100.0 - 100.0);
         more = many.1 / none.1 * 100.0 - 100.0;
     }
-    let Spread { least, median, most } = Spread::of(costs);
+    let Measured { least, median, most } = Measured::of(costs);
     println!("  {FAULTS} faults {median:>+8.1} % for each event (between {least:+.1} and {most:+.1}), and {more:+.1} % events");
 }
 

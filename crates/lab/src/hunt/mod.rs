@@ -20,14 +20,13 @@ mod simpler;
 #[cfg(test)]
 mod tests;
 
-use std::any::Any;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use peerglass_sim::Violation;
+use peerglass_sim::{Violation, said};
 use peerglass_trace::Off;
 use serde::Serialize;
 use thiserror::Error;
@@ -246,12 +245,6 @@ fn guarded(seed: u64, run: impl FnOnce() -> Result<Trial, RunError>) -> Result<T
     // Nothing that the run has touched outlives it.
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(ended) => ended.map_err(|source| HuntError::Run { seed, source }),
-        Err(panic) => Err(HuntError::Engine { seed, message: said(&*panic) }),
+        Err(panic) => Err(HuntError::Engine { seed, message: said(&*panic).unwrap_or("a panic without a message").to_owned() }),
     }
-}
-
-/// What a panic said.
-fn said(panic: &(dyn Any + Send)) -> String {
-    let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    said.unwrap_or("a panic without a message").to_owned()
 }

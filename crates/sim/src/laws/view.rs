@@ -3,7 +3,7 @@
 use peerglass_core::{Key, Peer, Protocol, Time};
 use peerglass_trace::Totals;
 
-use crate::shard::{Counts, Shard};
+use crate::shard::{self, Shard};
 use crate::slot::{Slot, State};
 use crate::world::World;
 
@@ -88,29 +88,22 @@ impl<P: Protocol, H> View<'_, P, H> {
     /// Counts of messages, losses and events.
     #[must_use]
     pub fn totals(&self) -> Totals {
-        self.shards.iter().fold(Totals::new(), |mut sum, shard| {
-            sum.add(&shard.totals);
-            sum
-        })
+        shard::totals(self.shards)
     }
 
     /// Messages that are sent and neither delivered nor dropped.
     #[must_use]
     pub fn in_flight(&self) -> u64 {
-        u64::try_from(self.counts().in_flight).unwrap_or_default()
+        u64::try_from(shard::counts(self.shards).in_flight).unwrap_or_default()
     }
 
     /// Messages that the network has doubled.
     #[must_use]
     pub fn duplicated(&self) -> u64 {
-        self.counts().duplicated
-    }
-
-    fn counts(&self) -> Counts {
-        self.shards.iter().fold(Counts::default(), |sum, shard| sum.add(shard.counts))
+        shard::counts(self.shards).duplicated
     }
 
     fn slot(&self, peer: Peer) -> Option<&Slot<P, H>> {
-        self.shards[peer.index() & (self.shards.len() - 1)].slot(peer).filter(|_| peer.0 < self.peers)
+        shard::slot(self.shards, peer).filter(|_| peer.0 < self.peers)
     }
 }

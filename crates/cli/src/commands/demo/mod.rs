@@ -72,7 +72,9 @@ fn simulate(file: &Path, peers: u32, dir: &Path, output: Output) -> Result<sim::
     let name = file.file_name().map_or_else(|| "the file".into(), |name| name.to_string_lossy());
     let scenario = scenario.with_content(&name, file).with_peers(peers);
     let seed = scenario.seed;
-    sim::record(scenario, seed, dir, Capture::Summary, None, output)
+    let done = sim::record(scenario, seed, dir, Capture::Summary, None, output)?;
+    sim::write_results(dir, &done, None)?;
+    Ok(done)
 }
 
 fn left(out: &Path) -> String {
