@@ -139,6 +139,7 @@ pub struct Lookup {
 
 #[derive(Clone, Copy, Debug)]
 struct InFlight {
+    distance: u64,
     peer: Peer,
     since: Time,
 }
@@ -171,12 +172,10 @@ impl Lookup {
     /// A lookup by `me` that starts from `seeds`.
     #[must_use]
     pub fn new(shape: Shape, me: Peer, seeds: impl IntoIterator<Item = (Peer, u64)>) -> Self {
-        let (in_flight, near) = (SmallVec::new(), Near::default());
+        let (in_flight, near) = (SmallVec::new(), Near::new());
         let mut lookup = Self { shape, me, phase: Phase::Searching, in_flight, near, asked: 0, reserve: Vec::new(), beyond: NOWHERE };
         for (peer, distance) in seeds {
-            if peer != me && !lookup.near.contains(peer) {
-                lookup.hear(peer, distance, 1);
-            }
+            lookup.hear(peer, distance, 1);
         }
         lookup
     }
@@ -198,10 +197,9 @@ impl Lookup {
         }
         match outlook.unasked {
             Some(i) if self.in_flight.len() < self.shape.alpha => {
-                let peer = self.near.peers[i];
-                self.near.standing[i].state = State::Waiting;
+                let Candidate { distance, peer, .. } = self.near.set_state(i, State::Waiting);
                 self.asked += 1;
-                self.in_flight.push(InFlight { peer, since: now });
+                self.in_flight.push(InFlight { distance, peer, since: now });
                 Next::Query(peer)
             }
             Some(_) => Next::Waiting,
@@ -219,7 +217,7 @@ impl Lookup {
         let Some(depth) = self.settle(peer, State::Answered) else { return false };
         if self.phase == Phase::Searching {
             for peer in closer.iter().take(self.shape.per_answer) {
-                if *peer != self.me && !self.near.contains(*peer) {
+                if !self.near.is_marked(*peer) {
                     self.hear(*peer, distance(*peer), depth.saturating_add(1));
                 }
             }
@@ -245,7 +243,7 @@ impl Lookup {
 
     /// The closest peers that answered, closest first, at most k.
     pub fn closest(&self) -> impl Iterator<Item = Candidate> {
-        let answered = self.near.standing.iter().enumerate().filter(|(_, standing)| standing.state == State::Answered);
+        let answered = self.near.standing().iter().enumerate().filter(|(_, standing)| standing.state == State::Answered);
         answered.take(self.shape.k).map(|(i, _)| self.near.candidate(i))
     }
 
@@ -273,15 +271,15 @@ impl Lookup {
 
     /// Reads a word of each cache line that the next step will need.
     pub(crate) fn touch(&self) -> u64 {
-        let peers = self.near.peers.iter().step_by(16).fold(0, |word, peer| word ^ peer.0);
-        let standing = self.near.standing.first().map_or(0, |s| s.depth) ^ self.near.standing.get(31).map_or(0, |s| s.depth);
-        u64::from(peers) ^ u64::from(standing) ^ self.in_flight.first().map_or(0, |query| u64::from(query.peer.0))
+        self.near.touch() ^ self.in_flight.first().map_or(0, |query| query.distance)
     }
 
     fn lose_patience(&mut self, now: Time) {
         while let Some(i) = self.in_flight.iter().position(|query| query.since + self.shape.patience <= now) {
             let query = self.in_flight.swap_remove(i);
-            self.near.set_state(query.peer, State::Slow);
+            if let Ok(at) = self.near.find(query.distance, query.peer) {
+                self.near.set_state(at, State::Slow);
+            }
         }
     }
 
@@ -289,8 +287,8 @@ impl Lookup {
     /// closest as long as somebody waits there.
     fn outlook(&self) -> Outlook {
         let mut outlook = Outlook { converged: true, ..Outlook::default() };
-        let end = if self.reserve.is_empty() { self.near.len() } else { self.near.place(self.beyond.0, self.beyond.1) };
-        for (i, Standing { state, .. }) in self.near.standing[..end].iter().enumerate() {
+        let end = if self.reserve.is_empty() { self.near.len() } else { self.near.find(self.beyond.0, self.beyond.1).unwrap_or_else(|at| at) };
+        for (i, Standing { state, .. }) in self.near.standing()[..end].iter().enumerate() {
             match state {
                 State::Failed | State::Slow => continue,
                 State::Answered => {}
@@ -315,23 +313,27 @@ impl Lookup {
     /// Settles what was asked of `peer` and returns its depth.
     fn settle(&mut self, peer: Peer, outcome: State) -> Option<u8> {
         let slot = self.in_flight.iter().position(|query| query.peer == peer);
-        let i = self.near.position(peer)?;
-        let standing = &mut self.near.standing[i];
-        // Who has no slot has lost it, or was never asked.
-        match slot {
-            Some(slot) => _ = self.in_flight.remove(slot),
-            None if standing.state == State::Slow => {}
-            None => return None,
-        }
-        standing.state = outcome;
-        Some(standing.depth)
+        let at = match slot {
+            Some(slot) => {
+                let query = self.in_flight.remove(slot);
+                self.near.find(query.distance, peer).ok()?
+            }
+            // Who has no slot has lost it, or was never asked.
+            None => self.near.position(peer).filter(|at| self.near.standing()[*at].state == State::Slow)?,
+        };
+        Some(self.near.set_state(at, outcome).depth)
     }
 
+    /// Somebody was named, who may be known already.
     fn hear(&mut self, peer: Peer, distance: u64, depth: u8) {
+        let Err(at) = self.near.find(distance, peer) else { return };
+        if peer == self.me {
+            return;
+        }
         if (distance, peer) >= self.beyond {
             return self.set_aside(Reserved { distance, peer, depth });
         }
-        self.near.insert(distance, peer, depth);
+        self.near.insert(at, distance, peer, depth);
         if self.near.len() > self.shape.shortlist.min(self.asked + self.shape.k) {
             self.dismiss_farthest();
         }
@@ -339,7 +341,7 @@ impl Lookup {
 
     /// Puts the farthest candidate that was never asked into the reserve.
     fn dismiss_farthest(&mut self) {
-        if let Some(farthest) = self.near.standing.iter().rposition(|c| c.state == State::Heard) {
+        if let Some(farthest) = self.near.standing().iter().rposition(|c| c.state == State::Heard) {
             let Candidate { distance, peer, depth, .. } = self.near.remove(farthest);
             self.beyond = (distance, peer);
             self.set_aside(Reserved { distance, peer, depth });
@@ -354,6 +356,9 @@ impl Lookup {
             self.reserve.truncate(room / 2);
         }
         if room > 0 {
+            if self.reserve.capacity() == 0 {
+                self.reserve.reserve(2 * self.shape.k);
+            }
             self.reserve.push(reserved);
         }
     }
@@ -372,8 +377,8 @@ impl Lookup {
         self.beyond = left.first().map_or(NOWHERE, |first| (first.distance, first.peer));
         for Reserved { distance, peer, depth } in called {
             // Who was asked in the meantime is still here.
-            if !self.near.contains(*peer) {
-                self.near.insert(*distance, *peer, *depth);
+            if let Err(at) = self.near.find(*distance, *peer) {
+                self.near.insert(at, *distance, *peer, *depth);
             }
         }
         self.reserve = left.to_vec();

@@ -44,7 +44,7 @@ mod closest;
 #[cfg(test)]
 mod tests;
 
-use closest::{Few, take_closest};
+use closest::{FEW, take_closest};
 
 /// How many entries the vector of contacts grows by: doubling would waste up to half of it in each of a million peers.
 const GROWTH: usize = 16;
@@ -201,16 +201,23 @@ impl Table {
             // Both looks go over the whole bucket without leaving early: that takes a few vector instructions.
             let odd = bucket.iter().fold(0, |odd, c| odd | c.failures() | u32::from(c.peer == skip)) != 0;
             let room = end - out.len();
-            match (odd, bucket.len() <= room) {
-                (false, true) => out.extend(bucket.iter().map(|c| c.peer)),
-                (false, false) => {
-                    let all: Few = bucket.iter().map(|c| c.peer).collect();
-                    take_closest(&all, target, room, self.shared_bits(index), acquaintances, out);
+            if !odd && bucket.len() <= room {
+                out.extend(bucket.iter().map(|c| c.peer));
+            } else if bucket.len() <= FEW {
+                let (mut eligible, mut count) = ([Peer(0); FEW], bucket.len());
+                eligible.iter_mut().zip(bucket).for_each(|(peer, contact)| *peer = contact.peer);
+                if odd {
+                    count = 0;
+                    for contact in bucket {
+                        // Written in any case, and overwritten by the next if it is not to be named: a branch would be guessed wrong now and then.
+                        eligible[count % FEW] = contact.peer;
+                        count += usize::from(contact.is_healthy() & (contact.peer != skip));
+                    }
                 }
-                (true, _) => {
-                    let eligible: Few = bucket.iter().filter(|c| c.is_healthy() && c.peer != skip).map(|c| c.peer).collect();
-                    take_closest(&eligible, target, room, self.shared_bits(index), acquaintances, out);
-                }
+                take_closest(&eligible[..count], target, room, self.shared_bits(index), acquaintances, out);
+            } else {
+                let eligible: Vec<Peer> = bucket.iter().filter(|c| c.is_healthy() && c.peer != skip).map(|c| c.peer).collect();
+                take_closest(&eligible, target, room, self.shared_bits(index), acquaintances, out);
             }
             if out.len() == end {
                 return;
@@ -337,7 +344,7 @@ impl Table {
             return false;
         }
         let (key, together) = (acquaintances.key_high(peer), bucket as u32 + 1 + 4);
-        let same = |c: &&Contact| (acquaintances.key_high(c.peer) ^ key).leading_zeros() >= together;
+        let same = |c: &&Contact| (acquaintances.key_high(c.peer) ^ key) >> (64 - together) == 0;
         self.bucket(bucket).iter().filter(same).count() >= config.per_sixteenth
     }
 
