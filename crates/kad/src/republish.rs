@@ -357,7 +357,7 @@ impl Kad {
             if let Some(value) = &entry.value
                 && self.requests.len() < cx.config().outstanding
             {
-                let record = Record { key: entry.name.clone(), value: value.clone() };
+                let record = Box::new(Record { key: entry.name.clone(), value: value.clone() });
                 self.ask(peer, Request::PutValue { record }, Purpose::Correct, cx);
             }
         }

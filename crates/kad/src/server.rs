@@ -56,7 +56,7 @@ impl Kad {
         if key == self.table.own() {
             return Some(cx.me());
         }
-        if *target == Target::Peer(from) || key == cx.key(from) {
+        if *target == Target::Peer(from) || key.high() == cx.acquaintances().key_high(from) && key == cx.key(from) {
             return Some(from);
         }
         self.client_at(key, cx)
@@ -71,12 +71,12 @@ impl Kad {
     fn value(&mut self, from: Peer, key: Name, cx: &mut Cx<'_, Self>) -> Response {
         let closer = self.closer(from, key.key(), cx);
         let value = self.held_value(&key, cx);
-        Response::Value { record: value.map(|value| Record { key, value }), closer }
+        Response::Value { record: value.map(|value| Box::new(Record { key, value })), closer }
     }
 
-    fn put(&mut self, from: Peer, record: Record, cx: &mut Cx<'_, Self>) -> Response {
+    fn put(&mut self, from: Peer, record: Box<Record>, cx: &mut Cx<'_, Self>) -> Response {
         let key = record.key.key();
-        match self.hold_value(record.clone(), cx) {
+        match self.hold_value(Record::clone(&record), cx) {
             Ok(()) => {
                 cx.step(UPKEEP, || Step::new("store value").with("peer", from).with("key", key));
                 Response::Stored { record }
@@ -90,7 +90,7 @@ impl Kad {
 
     fn providers_of(&mut self, from: Peer, key: &Name, cx: &mut Cx<'_, Self>) -> Response {
         let closer = self.closer(from, key.key(), cx);
-        Response::Providers { providers: self.held_providers(key, from, cx), closer }
+        Response::Providers { providers: Box::new(self.held_providers(key, from, cx)), closer }
     }
 
     fn add_provider(&mut self, from: Peer, key: Name, provider: Peer, cx: &mut Cx<'_, Self>) {

@@ -203,7 +203,7 @@ impl Kad {
             let lacks = get.holders.iter().any(|(peer, holds_best)| *peer == candidate.peer && !holds_best);
             if lacks && self.requests.len() < cx.config().outstanding {
                 cx.step(running.operation(), || Step::new("correct").with("peer", candidate.peer));
-                let record = Record { key: get.key.clone(), value: value.clone() };
+                let record = Box::new(Record { key: get.key.clone(), value: value.clone() });
                 self.ask(candidate.peer, Request::PutValue { record }, Purpose::Correct, cx);
             }
         }
@@ -218,7 +218,7 @@ impl Kad {
             let mut pending = 0;
             for candidate in closest.iter().filter(|_| outcome == Outcome::Done) {
                 cx.step(operation, || Step::new("store").with("peer", candidate.peer));
-                self.ask(candidate.peer, Request::PutValue { record: record.clone() }, Purpose::Store(number), cx);
+                self.ask(candidate.peer, Request::PutValue { record: Box::new(record.clone()) }, Purpose::Store(number), cx);
                 pending += 1;
             }
             *storing = Some(Storing { pending, stored: 0 });
@@ -274,7 +274,7 @@ impl Kad {
     /// Collects what an answer brings besides closer peers.
     pub(crate) fn collect(&mut self, running: &mut Running, from: Peer, response: &Response, cx: &mut Cx<'_, Self>) {
         match response {
-            Response::Value { record, .. } => Self::collect_value(running, from, record.as_ref(), cx),
+            Response::Value { record, .. } => Self::collect_value(running, from, record.as_deref(), cx),
             Response::Providers { providers, .. } => Self::collect_providers(running, providers, cx),
             Response::Nodes { .. } | Response::Stored { .. } | Response::Rejected => {}
         }

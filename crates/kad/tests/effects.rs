@@ -312,11 +312,11 @@ fn commands_do_what_the_methods_do() {
 fn a_record_that_proves_itself_is_stored_served_and_echoed() {
     let mut lens = Lens::with_contacts(Config::default(), 0..3);
     let key = Name::new(&[b"/sha256/", &Key::of(b"hello").to_bytes()[..]].concat()).expect("a short name");
-    let record = Record { key: key.clone(), value: b"hello"[..].into() };
+    let record = Box::new(Record { key: key.clone(), value: b"hello"[..].into() });
     assert_eq!(response(&lens.ask(Peer(1), Request::PutValue { record: record.clone() })), Some(Response::Stored { record: record.clone() }));
     let Some(Response::Value { record: served, closer }) = response(&lens.ask(Peer(2), Request::GetValue { key: key.clone() })) else { panic!() };
     assert_eq!((served, closer.len()), (Some(record), 2));
-    let forged = Record { key: key.clone(), value: b"hullo"[..].into() };
+    let forged = Box::new(Record { key: key.clone(), value: b"hullo"[..].into() });
     assert_eq!(response(&lens.ask(Peer(1), Request::PutValue { record: forged })), Some(Response::Rejected));
     // Beyond its life it is not served, even before the sweep.
     lens.now += lens.config.value_lifetime;

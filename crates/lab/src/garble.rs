@@ -48,7 +48,7 @@ pub(crate) fn garble(sight: &Sight<'_, Stack>, dice: &mut Rng) -> Result<Message
     let flips = Flips::draw(sight.bytes, dice);
     match sight.message {
         Message::Kad(message) => kad::understood(message, sight.from, sight.to, &flips).map(Message::Kad),
-        Message::Transfer(message) => blocks::understood(message, &flips, dice).map(Message::Transfer),
+        Message::Transfer(message) => blocks::understood(message, &flips, dice).map(|message| Message::Transfer(Box::new(message))),
     }
 }
 

@@ -89,15 +89,16 @@ where
 }
 
 impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
-    /// Keeps an event for later if its peer is busy; gives it back if it can happen now.
-    #[inline]
-    pub(crate) fn wait_if_busy(&mut self, stamp: Stamp, pending: Pending<P, H>) -> Option<Pending<P, H>> {
-        match self.shard.slot(Peer(stamp.dest)) {
-            Some(slot) if slot.condition.is_some() => self.wait(stamp, pending),
-            _ => Some(pending),
+    /// Lets an event happen to a peer with which something is the matter, or keeps it for later if the peer is busy. Apart, so that the events of all others need
+    /// not be moved once more.
+    #[cold]
+    pub(crate) fn happen_unless_busy(&mut self, stamp: Stamp, pending: Pending<P, H>) {
+        if let Some(pending) = self.wait(stamp, pending) {
+            self.happen(stamp, pending);
         }
     }
 
+    /// Keeps an event for later if its peer is busy; gives it back if it can happen now.
     fn wait(&mut self, stamp: Stamp, pending: Pending<P, H>) -> Option<Pending<P, H>> {
         let (peer, now) = (Peer(stamp.dest), self.shard.now);
         let slot = self.shard.own(peer);

@@ -36,6 +36,7 @@ struct Passage {
 }
 
 impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
+    #[inline]
     pub(crate) fn send(&mut self, from: Peer, to: Peer, message: P::Message, cause: Cause) {
         let bytes = (self.world.wire_len)(&message);
         let kind = self.shard.totals.kind(message.name());
@@ -79,6 +80,7 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
     }
 
     /// What befalls a packet that leaves now.
+    #[inline]
     fn depart(&mut self, packet: Packet, message: &P::Message, bytes: u64) -> Result<Passage, DropCause> {
         if u32::try_from(bytes).is_err() {
             return Err(DropCause::TooLong);

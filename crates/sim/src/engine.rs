@@ -97,13 +97,18 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Simulation<P, H, R> {
     /// Lets the next event happen unless it is later than `limit`.
     #[inline]
     pub(crate) fn step_until(&mut self, limit: Time) -> bool {
-        // What is on the agenda comes before everything else at its instant, and then flows that complete.
-        let agenda = Some(self.horizon).filter(|_| self.is_due(limit));
         let at = if self.shards.len() == 1 { 0 } else { self.first_shard() };
+        let is_due = self.is_due(limit);
         let shard = &mut self.shards[at];
-        let flows = shard.bulk.as_mut().and_then(Bulk::next).filter(|time| *time <= limit);
-        let first = agenda.into_iter().chain(flows).min();
-        let before = first.map_or(Some(limit), |time| time.as_nanos().checked_sub(1).map(Time::from_nanos));
+        let (mut agenda, mut flows, mut before) = (None, None, Some(limit));
+        if is_due || shard.bulk.is_some() {
+            // What is on the agenda comes before everything else at its instant, and then flows that complete.
+            agenda = is_due.then_some(self.horizon);
+            flows = shard.bulk.as_mut().and_then(Bulk::next).filter(|time| *time <= limit);
+            if let Some(first) = agenda.into_iter().chain(flows).min() {
+                before = first.as_nanos().checked_sub(1).map(Time::from_nanos);
+            }
+        }
         match before.and_then(|before| shard.queue.pop(before)) {
             Some((stamp, pending)) => {
                 Stage { world: &self.world, shard, log: &mut self.log }.play(stamp, pending);

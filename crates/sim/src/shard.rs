@@ -248,8 +248,9 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
         // What was asked for too late happens now: time never goes back.
         self.shard.now = self.shard.now.max(stamp.time);
         self.shard.counts.events += 1;
-        if let Some(pending) = self.wait_if_busy(stamp, pending) {
-            self.happen(stamp, pending);
+        match self.shard.slot(Peer(stamp.dest)) {
+            Some(slot) if slot.condition.is_some() => self.happen_unless_busy(stamp, pending),
+            _ => self.happen(stamp, pending),
         }
     }
 

@@ -9,8 +9,8 @@ use peerglass_transfer as transfer;
 pub enum Message {
     /// Of Kademlia.
     Kad(kad::Message),
-    /// Of block exchange.
-    Transfer(transfer::Message),
+    /// Of block exchange. Boxed, as there are few of them and they are large: messages of Kademlia, of which there are many, stay small.
+    Transfer(Box<transfer::Message>),
 }
 
 impl Describe for Message {

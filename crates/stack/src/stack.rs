@@ -238,7 +238,7 @@ impl Protocol for Stack {
     fn on_message(&mut self, from: Peer, message: Message, cx: &mut Cx<'_, Self>) {
         match message {
             Message::Kad(message) => self.with_kad(cx, |kad, cx| kad.on_message(from, message, cx)),
-            Message::Transfer(message) => self.with_transfer(cx, |transfer, cx| transfer.on_message(from, message, cx)),
+            Message::Transfer(message) => self.with_transfer(cx, |transfer, cx| transfer.on_message(from, *message, cx)),
         }
     }
 
@@ -320,7 +320,7 @@ impl Compose<Transfer> for Stack {
         &config.transfer
     }
     fn message(message: transfer::Message) -> Message {
-        Message::Transfer(message)
+        Message::Transfer(Box::new(message))
     }
     fn timer(timer: transfer::Timer) -> Timer {
         Timer::Transfer(timer)

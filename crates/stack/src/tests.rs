@@ -58,7 +58,7 @@ fn what_the_driver_has_written_makes_room_for_more() {
     let cids: Vec<Cid> = (0u8..2).map(|n| cid_of(0x55, HashKind::Blake3, &[n])).collect();
     let want = |cid: &Cid| transfer::Want { cid: *cid, priority: 1, kind: transfer::WantKind::Block, cancel: false, send_dont_have: true };
     let wants = transfer::Message { full: true, wants: cids.iter().map(want).collect(), ..transfer::Message::default() };
-    bench.run(|stack, cx| stack.on_message(Peer(9), Message::Transfer(wants), cx));
+    bench.run(|stack, cx| stack.on_message(Peer(9), Message::Transfer(Box::new(wants)), cx));
     let blocks = |effects: &[Effect<Stack>]| {
         effects.iter().filter(|effect| matches!(effect, Effect::Send { message, .. } if message.name() == "BLOCK")).count()
     };

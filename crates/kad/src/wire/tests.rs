@@ -87,7 +87,7 @@ fn golden() -> Vec<(&'static str, Message)> {
         ),
         (
             "8001122a2f706b2f0024080112209e3b433cbd31c2b8a6ebbdca998bd0f4c2141c9c9af5422e976051b1e63af14d1a520a2a2f706b2f0024080112209e3b433cbd31c2b8a6ebbdca998bd0f4c2141c9c9af5422e976051b1e63af14d1224080112209e3b433cbd31c2b8a6ebbdca998bd0f4c2141c9c9af5422e976051b1e63af14d",
-            request(Request::PutValue { record }),
+            request(Request::PutValue { record: Box::new(record) }),
         ),
     ]
 }
@@ -206,7 +206,7 @@ fn a_provider_must_be_the_sender_and_have_an_address() {
 
 #[test]
 fn an_echo_of_key_and_record_is_an_acknowledgement_and_anything_else_a_rejection() {
-    let record = Record { key: name(CONTENT), value: b"v"[..].into() };
+    let record = Box::new(Record { key: name(CONTENT), value: b"v"[..].into() });
     let put = Request::PutValue { record: record.clone() };
     let mut book = vector_book();
     let echo = to_wire(&Message::Response { id: 1, response: Response::Stored { record: record.clone() } }, &book).unwrap();

@@ -75,7 +75,7 @@ fn response_to_wire(response: &Response, directory: &dyn Directory) -> Option<Wi
         Response::Value { record, .. } => WireMessage {
             kind: Kind::GetValue,
             key: record.as_ref().map_or(Vec::new(), |record| record.key.bytes().to_vec()),
-            record: record.as_ref().map(record_to_wire),
+            record: record.as_deref().map(record_to_wire),
             closer: closer(),
             providers: Vec::new(),
         },
@@ -103,7 +103,7 @@ pub fn request_from_wire(wire: WireMessage, from: Peer, id: u64, directory: &mut
         Kind::FindNode => Request::FindNode { target: Target::Name(key) },
         Kind::GetValue => Request::GetValue { key },
         Kind::GetProviders => Request::GetProviders { key },
-        Kind::PutValue => Request::PutValue { record: record_from_wire(wire.record, &key).ok_or(TranslateError::Record)? },
+        Kind::PutValue => Request::PutValue { record: Box::new(record_from_wire(wire.record, &key).ok_or(TranslateError::Record)?) },
         Kind::AddProvider => Request::AddProvider { key, provider: sender_among(&wire.providers, from, directory)? },
         Kind::Ping => return Err(TranslateError::Ping),
     };
@@ -124,11 +124,13 @@ pub fn response_from_wire(
     let closer = peers_from_wire(&wire.closer, directory);
     let response = match (request, wire.kind) {
         (Request::FindNode { .. }, Kind::FindNode) => Response::Nodes { closer },
-        (Request::GetValue { key }, Kind::GetValue) => Response::Value { record: record_from_wire(wire.record, key), closer },
-        (Request::GetProviders { .. }, Kind::GetProviders) => Response::Providers { providers: peers_from_wire(&wire.providers, directory), closer },
+        (Request::GetValue { key }, Kind::GetValue) => Response::Value { record: record_from_wire(wire.record, key).map(Box::new), closer },
+        (Request::GetProviders { .. }, Kind::GetProviders) => {
+            Response::Providers { providers: Box::new(peers_from_wire(&wire.providers, directory)), closer }
+        }
         // A refusal may be an answer without our key and record (Python).
         (Request::PutValue { record }, Kind::PutValue) => match record_from_wire(wire.record, &record.key) {
-            Some(echo) if wire.key == record.key.bytes() => Response::Stored { record: echo },
+            Some(echo) if wire.key == record.key.bytes() => Response::Stored { record: Box::new(echo) },
             _ => Response::Rejected,
         },
         _ => return Err(TranslateError::Mismatch),

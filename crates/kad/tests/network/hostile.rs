@@ -15,8 +15,11 @@ fn garbage(me: Peer, request: &Request, rng: &mut Rng) -> Option<Response> {
     match (request, rng.below(4)) {
         (Request::AddProvider { .. }, _) => None,
         (_, 0) => Some(Response::Rejected),
-        (Request::GetValue { key }, _) => Some(Response::Value { record: Some(Record { key: key.clone(), value: vec![7; 9].into() }), closer }),
-        (_, 1) => Some(Response::Providers { providers: closer.clone(), closer }),
+        (Request::GetValue { key }, _) => {
+            let record = Record { key: key.clone(), value: vec![7; 9].into() };
+            Some(Response::Value { record: Some(Box::new(record)), closer })
+        }
+        (_, 1) => Some(Response::Providers { providers: Box::new(closer.clone()), closer }),
         _ => Some(Response::Nodes { closer }),
     }
 }
@@ -112,7 +115,7 @@ fn floods_of_records_stay_within_the_bounds() {
         let value: Vec<u8> = [&i.to_be_bytes()[..], &[0; 500]].concat();
         let key = [b"/sha256/", &peerglass_core::Key::of(&value).to_bytes()[..]].concat();
         let record = Record { key: peerglass_kad::Name::new(&key).expect("a short key"), value: value.into() };
-        let request = Request::PutValue { record };
+        let request = Request::PutValue { record: Box::new(record) };
         net.with(Peer(0), |kad, cx| kad.on_message(from, Message::Request { id: i, request }, cx));
     }
     let kad = net.kad(Peer(0));

@@ -89,7 +89,7 @@ fn reading_repairs_stale_and_missing_replicas() {
     // The nearest hold an old version, one holds the new one, the rest nothing.
     for (i, peer) in closest[..11].iter().enumerate() {
         let record = Record { key: key("a"), value: value(if i == 4 { 2 } else { 1 }, "").into() };
-        let request = Request::PutValue { record };
+        let request = Request::PutValue { record: Box::new(record) };
         net.with(*peer, |kad, cx| peerglass_core::Protocol::on_message(kad, Peer(3), peerglass_kad::Message::Request { id: 1, request }, cx));
     }
     assert_eq!(get(&mut net, Peer(3), &key("a")).as_deref(), Some(&value(2, "")[..]), "the best of all versions");

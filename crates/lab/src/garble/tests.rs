@@ -39,7 +39,7 @@ fn any_request() -> impl Strategy<Value = kad::Message> {
     let request = prop_oneof![
         target.prop_map(|target| Request::FindNode { target }),
         any_name().prop_map(|key| Request::GetValue { key }),
-        any_record().prop_map(|record| Request::PutValue { record }),
+        any_record().prop_map(|record| Request::PutValue { record: Box::new(record) }),
         any_name().prop_map(|key| Request::GetProviders { key }),
         any_name().prop_map(|key| Request::AddProvider { key, provider: FROM }),
     ];
@@ -50,9 +50,9 @@ fn any_response() -> impl Strategy<Value = kad::Message> {
     let peers = || vec(any_peer(), 0..21);
     let response = prop_oneof![
         peers().prop_map(|closer| Response::Nodes { closer }),
-        (proptest::option::of(any_record()), peers()).prop_map(|(record, closer)| Response::Value { record, closer }),
-        any_record().prop_map(|record| Response::Stored { record }),
-        (peers(), peers()).prop_map(|(providers, closer)| Response::Providers { providers, closer }),
+        (proptest::option::of(any_record()), peers()).prop_map(|(record, closer)| Response::Value { record: record.map(Box::new), closer }),
+        any_record().prop_map(|record| Response::Stored { record: Box::new(record) }),
+        (peers(), peers()).prop_map(|(providers, closer)| Response::Providers { providers: Box::new(providers), closer }),
     ];
     (any::<u64>(), response).prop_map(|(id, response)| kad::Message::Response { id, response })
 }
@@ -74,14 +74,18 @@ fn any_transfer() -> impl Strategy<Value = transfer::Message> {
         .prop_map(|(full, wants, blocks, presences, pending_bytes)| transfer::Message { full, wants, blocks, presences, pending_bytes })
 }
 
+fn boxed(message: transfer::Message) -> Message {
+    Message::Transfer(Box::new(message))
+}
+
 fn any_message() -> impl Strategy<Value = Message> {
-    prop_oneof![any_request().prop_map(Message::Kad), any_response().prop_map(Message::Kad), any_transfer().prop_map(Message::Transfer)]
+    prop_oneof![any_request().prop_map(Message::Kad), any_response().prop_map(Message::Kad), any_transfer().prop_map(boxed)]
 }
 
 fn with_flips(message: &Message, flips: &Flips, dice: &mut Rng) -> Result<Message, Refusal> {
     match message {
         Message::Kad(message) => super::kad::understood(message, FROM, TO, flips).map(Message::Kad),
-        Message::Transfer(message) => blocks::understood(message, flips, dice).map(Message::Transfer),
+        Message::Transfer(message) => blocks::understood(message, flips, dice).map(boxed),
     }
 }
 
@@ -97,7 +101,7 @@ fn through_the_codec(message: &Message) -> Option<Message> {
             let (head, _) = frame_length(&frame).expect("a frame has a length").expect("all of it is there");
             let wire = WireMessage::decode(&frame[head..].to_vec().into()).expect("an honest frame is understood");
             assert!(wire.blocks.iter().zip(&message.blocks).all(|(wire, block)| wire.prefix == transfer::wire::Prefix::of(&block.cid)));
-            Some(Message::Transfer(wire.into_message(message.blocks.iter().map(|block| block.cid))))
+            Some(boxed(wire.into_message(message.blocks.iter().map(|block| block.cid))))
         }
     }
 }
@@ -172,7 +176,7 @@ proptest! {
 }
 
 fn block(size: u32) -> Message {
-    Message::Transfer(transfer::Message { blocks: vec![Block { cid: cid(1), size }], ..transfer::Message::default() })
+    boxed(transfer::Message { blocks: vec![Block { cid: cid(1), size }], ..transfer::Message::default() })
 }
 
 #[test]

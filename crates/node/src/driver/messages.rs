@@ -37,7 +37,7 @@ impl Driver {
             Input::KadAnswer { peer, id, request, message, bytes } => self.on_kad_answer(peer, id, &request, *message, bytes),
             Input::KadSilent { peer, id, why } => self.on_kad_silent(peer, id, why),
             Input::Transfer { peer, message, bytes } => {
-                let message = Message::Transfer(message);
+                let message = Message::Transfer(Box::new(message));
                 let cause = self.log.received(self.clock.now(), Cause::NONE, peer, &message, bytes);
                 self.feed(cause, |stack, cx| stack.on_message(peer, message, cx));
             }
@@ -67,7 +67,7 @@ impl Driver {
         }
         let presences: Vec<_> = self.disk.asked().forget(peer).into_iter().map(|cid| transfer::Presence { cid, have: false }).collect();
         if !presences.is_empty() {
-            let message = Message::Transfer(transfer::Message { presences, ..transfer::Message::default() });
+            let message = Message::Transfer(Box::new(transfer::Message { presences, ..transfer::Message::default() }));
             let detail = format!("block exchange with {peer} ended: {why}");
             let cause = self.log.note(self.clock.now(), Cause::NONE, |_| What::Fault { name: "stream_lost", detail: detail.into() });
             self.feed(cause, |stack, cx| stack.on_message(peer, message, cx));
@@ -172,14 +172,14 @@ impl Driver {
         Ok(())
     }
 
-    pub(super) fn send_transfer(&mut self, to: Peer, message: transfer::Message, cause: Cause) {
+    pub(super) fn send_transfer(&mut self, to: Peer, message: Box<transfer::Message>, cause: Cause) {
         let bytes = transfer::wire::wire_len(&message) as u64;
         let name = message.name();
         self.disk.asked().sent(to, &message, self.giving_up);
         let message = Message::Transfer(message);
         let cause = self.log.sent(self.clock.now(), cause, to, &message, bytes);
         let Message::Transfer(message) = message else { return };
-        if let Err(why) = self.enqueue_transfer(to, message) {
+        if let Err(why) = self.enqueue_transfer(to, *message) {
             self.log.dropped(self.clock.now(), cause, to, name, bytes, why);
         }
     }

@@ -66,6 +66,7 @@ impl Link {
     }
 
     /// Takes a packet in at `now`. Gives the instant at which its last bit has left, or `None` when the buffer is full.
+    #[inline]
     pub fn admit(&self, busy_until: &mut Time, now: Time, bytes: u64) -> Option<Time> {
         let Some(rate) = self.rate else { return Some(now) };
         let start = now.max(*busy_until);

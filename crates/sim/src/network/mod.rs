@@ -191,6 +191,7 @@ impl Network {
     }
 
     /// How long a packet with these dice is on its way.
+    #[inline]
     fn transit(&self, seed: u64, packet: &Packet, dice: &mut Rng) -> Duration {
         self.spread.draw(&self.latency, seed, packet, dice).saturating_add(self.jitter.draw(dice))
     }

@@ -127,7 +127,12 @@ impl<T> Chunks<T> {
     }
 
     /// All positions and stamps of a window, in order of position.
-    pub(super) fn stamps(&self, open: &[u32]) -> impl Iterator<Item = (u32, Stamp)> {
-        open.iter().flat_map(|at| &self.all[*at as usize].entries).zip(0u32..).map(|(entry, position)| (position, entry.stamp))
+    #[inline]
+    pub(super) fn for_each_stamp(&self, open: &[u32], mut see: impl FnMut(u32, Stamp)) {
+        for (first, at) in (0u32..).step_by(FULL).zip(open) {
+            for (position, entry) in (first..).zip(&self.all[*at as usize].entries) {
+                see(position, entry.stamp);
+            }
+        }
     }
 }

@@ -124,9 +124,13 @@ impl<T> Queue<T> {
         if stamp.time > limit {
             return None;
         }
-        let item = if late { self.late.pop() } else { self.take_open() };
         self.len -= 1;
-        item.map(|item| (stamp, item))
+        if late {
+            return Some((stamp, self.late.pop()?));
+        }
+        let item = self.chunks.take(&self.open, *self.sorted.get(self.done)? as u32);
+        self.done += 1;
+        Some((stamp, item?))
     }
 
     /// The place of the first event.
@@ -158,12 +162,6 @@ impl<T> Queue<T> {
         entries.filter_map(|entry| Some((entry.stamp, entry.item.as_ref()?)))
     }
 
-    fn take_open(&mut self) -> Option<T> {
-        let item = self.chunks.take(&self.open, self.sorted[self.done] as u32);
-        self.done += 1;
-        item
-    }
-
     /// Opens the next window that holds anything. False when there is none.
     fn open_next(&mut self) -> bool {
         self.chunks.release(&mut self.open);
@@ -179,7 +177,8 @@ impl<T> Queue<T> {
     fn sort(&mut self) {
         let (chunks, open) = (&self.chunks, &self.open);
         let mask = (1u64 << self.shift) - 1;
-        self.sorted.extend(chunks.stamps(open).map(|(position, stamp)| (stamp.time.as_nanos() & mask) << 32 | u64::from(position)));
+        let sorted = &mut self.sorted;
+        chunks.for_each_stamp(open, |position, stamp| sorted.push((stamp.time.as_nanos() & mask) << 32 | u64::from(position)));
         self.sorted.sort_unstable();
         for run in self.sorted.chunk_by_mut(|a, b| a >> 32 == b >> 32) {
             if run.len() > 1 {
