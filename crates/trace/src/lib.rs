@@ -28,9 +28,11 @@
 //! | [`header`] | [`RunHeader`]: what a run was, so that it can be replayed |
 //! | [`json`], [`csv`] | the two text formats |
 //! | [`read`] | reading JSON Lines back |
+//! | [`filter`] | [`Filter`]: which records to keep, in one line of text |
 //! | [`totals`] | [`Totals`]: counts that drivers keep even when nobody records |
 
 pub mod csv;
+pub mod filter;
 pub mod header;
 pub mod json;
 pub mod read;
@@ -39,6 +41,7 @@ pub mod recorder;
 pub mod totals;
 
 pub use csv::Csv;
+pub use filter::{Filter, FilterError};
 pub use header::{RunHeader, Source};
 pub use json::JsonLines;
 pub use read::{ReadError, Reader, Row};
