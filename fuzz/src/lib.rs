@@ -34,6 +34,7 @@ pub const TARGETS: &[Target] = &[
     ("store_node", store::node),
     ("store_prefix", store::prefix),
     ("store_unixfs", store::unixfs),
+    ("trace_filter", trace::filter),
     ("trace_records", trace::records),
     ("transfer_message", transfer::message),
 ];

@@ -10,7 +10,7 @@ fn error(text: &str) -> FilterError {
 }
 
 /// Every page of `pages` is what is said about its first line.
-fn say(pages: &str) {
+pub(super) fn say(pages: &str) {
     for page in pages.trim().split("\n\n") {
         assert_eq!(error(page.lines().next().unwrap_or_default()).to_string(), page);
     }

@@ -266,3 +266,23 @@ fn nesting_is_bounded_and_length_too() {
     assert!(filter(&wide).matches(&sent()));
     assert_eq!(filter(&wide).bounds().peers.iter().count(), 2);
 }
+
+/// The blocks of a page of Markdown that are marked as `language`.
+fn blocks<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
+    let start = format!("```{language}\n");
+    page.split(&start).skip(1).filter_map(|rest| rest.split("```").next()).collect()
+}
+
+#[test]
+fn the_documentation_shows_filters_that_are_filters_and_errors_that_are_said() {
+    let page = include_str!("../../../../../docs/filters.md");
+    let examples: Vec<&str> = blocks(page, "filter").into_iter().flat_map(str::lines).filter(|line| !line.starts_with('#')).collect();
+    assert!(examples.len() > 10, "{examples:?}");
+    for text in examples {
+        filter(text);
+    }
+    let [refused, grammar] = blocks(page, "text")[..] else { panic!("there are a block of errors and a grammar") };
+    errors::say(refused);
+    let essay: Vec<&str> = include_str!("../mod.rs").lines().filter_map(|line| line.strip_prefix("//! ")).collect();
+    assert!(grammar.lines().all(|line| essay.contains(&line)), "the grammar of the documentation is not that of the code");
+}
