@@ -44,7 +44,7 @@ fn every_message_timer_and_step_of_the_stack_tells_its_protocol() {
 #[test]
 fn every_message_of_kademlia_is_known_by_its_name() {
     let name = Name::new(b"/pk/it").expect("it is short");
-    let record = || Record { key: name.clone(), value: Arc::from(&b"value"[..]) };
+    let record = || Box::new(Record { key: name.clone(), value: Arc::from(&b"value"[..]) });
     let requests = [
         Request::FindNode { target: Target::Peer(Peer(1)) },
         Request::GetValue { key: name.clone() },
@@ -56,7 +56,7 @@ fn every_message_of_kademlia_is_known_by_its_name() {
         Response::Nodes { closer: Vec::new() },
         Response::Value { record: None, closer: Vec::new() },
         Response::Stored { record: record() },
-        Response::Providers { providers: Vec::new(), closer: Vec::new() },
+        Response::Providers { providers: Box::default(), closer: Vec::new() },
         Response::Rejected,
     ];
     let messages = requests.map(|request| Message::Request { id: 1, request }).into_iter();

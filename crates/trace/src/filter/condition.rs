@@ -9,8 +9,7 @@ use super::literal::{self, KEYWORDS};
 use super::nearest::nearest;
 use super::parser::Parser;
 use super::protocol;
-use super::tree::Expr;
-use super::tree::{Check, Column, Comparison, Literal, Member, Place, Sort};
+use super::tree::{Check, Column, Comparison, Expr, Literal, Member, Place, Sort};
 use crate::What;
 
 /// Operators of other languages, and what they are called here.

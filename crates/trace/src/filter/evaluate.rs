@@ -97,7 +97,9 @@ fn contains(text: &str, needle: &str) -> bool {
     if needle.len() > LONG {
         return text.to_ascii_lowercase().contains(needle);
     }
-    needle.is_empty() || text.as_bytes().windows(needle.len()).any(|part| part.eq_ignore_ascii_case(needle.as_bytes()))
+    let Some((first, rest)) = needle.as_bytes().split_first() else { return true };
+    // Most places differ in the first letter already.
+    text.as_bytes().windows(needle.len()).any(|part| part[0].to_ascii_lowercase() == *first && part[1..].eq_ignore_ascii_case(rest))
 }
 
 impl Check {
