@@ -6,6 +6,10 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use peerglass_lab::laws::Laws;
+use peerglass_lab::units::Span;
+use peerglass_trace::{By, Filter};
+
+use crate::commands::trace::OperationName;
 
 /// Share files without a server, and see through the network that does it.
 #[derive(Debug, Parser)]
@@ -58,6 +62,24 @@ pub(crate) enum Command {
                       Example: peerglass hunt labs/bad-day.toml --seeds 0..100"
     )]
     Hunt(HuntArgs),
+    /// Look at a recorded run: an overview, records that pass a filter, or counts
+    #[command(
+        after_help = "RUN is a directory that `peerglass sim --out` or `--record` left, finished or not, or a file of JSON Lines. Filters are explained in docs/filters.md.\n\n\
+                      Examples: peerglass inspect run/\n          \
+                      peerglass inspect run/ --filter 'proto == kad && type == FIND_NODE && peer in 3..9 && time > 2s'\n          \
+                      peerglass inspect run/ --by 1s --filter 'kind == dropped'"
+    )]
+    Inspect(InspectArgs),
+    /// Go through one operation of a recorded run step by step: a lookup, a join, a fetch
+    #[command(after_help = "Without an operation, or with part of one, lists what there is.\n\n\
+                      Examples: peerglass trace run/ p12\n          \
+                      peerglass trace run/ p12:kad#7")]
+    Trace(TraceArgs),
+    /// Who was there and who knew whom, at a time of a recorded run: measures, or the graph for other tools
+    #[command(after_help = "Examples: peerglass topology run/ --at '30 s'\n          \
+                      peerglass topology run/ --as gexf -o run.gexf\n\n\
+                      GEXF holds the whole run up to that time, with spells; the other formats the links of that time. networkx opens all of them, Gephi GraphML and GEXF, Graphviz DOT.")]
+    Topology(TopologyArgs),
 }
 
 #[derive(Debug, Args)]
@@ -87,8 +109,8 @@ pub(crate) struct NodeArgs {
     /// Which network to be part of
     #[arg(long, value_enum, default_value_t = Network::Lan)]
     pub(crate) network: Network,
-    /// Write a record of everything that happens to this file, as JSON Lines
-    #[arg(long, value_name = "FILE")]
+    /// Record everything that happens: a run in this directory, readable while it goes on (`peerglass inspect DIR`), or JSON Lines if the name ends in .jsonl
+    #[arg(long, value_name = "DIR|FILE.jsonl")]
     pub(crate) record: Option<PathBuf>,
 }
 
@@ -163,7 +185,7 @@ pub(crate) struct SimArgs {
     /// Write summary and records there
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// How much is recorded: with contents of messages and steps of algorithms, or only what was sent, received and lost. Default: full, with --check summary
+    /// How much is recorded. Default: full, with --check summary
     #[arg(long, value_enum)]
     pub(crate) capture: Option<Contents>,
     /// Stop where a law is first broken, and say how. LAWS: some of conservation, silence, panic, tables, blocks, values, with commas between them; without any, all
@@ -214,6 +236,60 @@ pub(crate) struct HuntArgs {
     pub(crate) force: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// The run: a directory, or a file of JSON Lines
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+    /// Only records that pass, such as 'type == FIND_NODE && time > 2s' (docs/filters.md)
+    #[arg(short, long, value_name = "FILTER")]
+    pub(crate) filter: Option<Filter>,
+    /// Count records, messages and bytes by: kind, type, peer, pair, or interval (100ms, 1s)
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) by: Option<By>,
+    /// Show so many records at most. Default: 100, then how many more there are
+    #[arg(short = 'n', long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TraceArgs {
+    /// The run: a directory, or a file of JSON Lines
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+    /// Which operation: p12:kad#7, or part of that
+    #[arg(value_name = "OPERATION")]
+    pub(crate) operation: Option<OperationName>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TopologyArgs {
+    /// The run: a directory, or a file of JSON Lines
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+    /// At which time of the run, such as '30 s'. Default: at its end
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<Span>,
+    /// Write the graph in this format, instead of measures
+    #[arg(long = "as", value_enum, value_name = "FORMAT")]
+    pub(crate) format: Option<GraphFormat>,
+    /// Where the graph goes. Default: standard output
+    #[arg(short, long, value_name = "FILE", requires = "format")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GraphFormat {
+    /// GraphML: networkx, Gephi, yEd, igraph
+    Graphml,
+    /// GEXF 1.3, with all that came and went: Gephi's timeline
+    Gexf,
+    /// Graphviz
+    Dot,
+    /// Node-link JSON: networkx, D3
+    Json,
+}
+
 /// Seeds from one on, below another: `0..100`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Seeds(pub(crate) Range<u64>);
@@ -232,8 +308,10 @@ impl FromStr for Seeds {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Contents {
-    /// Everything: about 250 bytes a record, 700 MB for labs/first-look.toml
+    /// Everything: messages with their contents, timers, and every step of every operation
     Full,
-    /// No contents and no steps: about 110 bytes a record
+    /// What was sent, received and lost, and timers, without contents; no steps
     Summary,
+    /// No messages and no timers: operations step by step, what was asked and told, peers, links and faults
+    Operations,
 }

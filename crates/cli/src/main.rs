@@ -5,6 +5,7 @@ mod commands;
 mod failure;
 mod output;
 mod panics;
+mod recording;
 mod running;
 
 use std::process::ExitCode;
@@ -31,6 +32,9 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
     match &cli.command {
         Command::Sim(args) => panics::apart(|| commands::sim::run(args, output)),
         Command::Hunt(args) => panics::apart(|| commands::hunt::run(args, output)),
+        Command::Inspect(args) => commands::inspect::run(args, output).map(|()| ExitCode::SUCCESS),
+        Command::Topology(args) => commands::topology::run(args, output).map(|()| ExitCode::SUCCESS),
+        Command::Trace(args) => commands::trace::run(args, output).map(|()| ExitCode::SUCCESS),
         _ => run_nodes(cli, output).map(|()| ExitCode::SUCCESS),
     }
 }
@@ -44,7 +48,7 @@ fn run_nodes(cli: &Cli, output: Output) -> Result<(), Failure> {
             Command::Share(args) => commands::share::run(args, output).await,
             Command::Get(args) => commands::get::run(args, output).await,
             Command::Node(args) => commands::node::run(args, output).await,
-            Command::Sim(_) | Command::Hunt(_) => Ok(()),
+            Command::Sim(_) | Command::Hunt(_) | Command::Inspect(_) | Command::Topology(_) | Command::Trace(_) => Ok(()),
         }
     });
     // Work on the disk that nobody waits for any more must not hold up the end.

@@ -25,6 +25,13 @@ impl Output {
         let _ = out.flush();
     }
 
+    /// Prints one result of many as a line, in the form that it has of itself.
+    ///
+    /// Tells whether anybody still reads.
+    pub(crate) fn line(self, line: impl Display) -> bool {
+        writeln!(io::stdout().lock(), "{line}").is_ok()
+    }
+
     /// Says something to the person who watches; scripts do not hear it.
     pub(crate) fn say(self, text: impl Display) {
         if !self.json {

@@ -14,6 +14,7 @@ use tokio::sync::broadcast::error::RecvError;
 use crate::args::{self, NodeArgs};
 use crate::failure::{Code, Failure, While};
 use crate::output::Output;
+use crate::recording;
 
 impl args::Network {
     pub(crate) fn resolve(self) -> Network {
@@ -118,7 +119,7 @@ fn options(args: &NodeArgs, home: &Home) -> Result<Options, Failure> {
     options.network = args.network.resolve();
     options.listen = parse(&args.listen, "--listen")?;
     options.bootstrap = parse(&args.bootstrap, "--bootstrap")?;
-    options.record.clone_from(&args.record);
+    options.recorder = args.record.as_deref().map(|path| recording::of_node(path, &options.network.to_string())).transpose()?;
     Ok(options)
 }
 

@@ -173,7 +173,7 @@ fn the_simulator_writes_the_same_bytes_in_every_process() {
     };
     let (first, second, other) = (run("first", "7"), run("second", "7"), run("other", "8"));
     let named = |files: &[(std::path::PathBuf, Vec<u8>)], name: &str| files.iter().any(|(path, bytes)| path.ends_with(name) && !bytes.is_empty());
-    assert!(["run.json", "records.jsonl", "summary.json"].iter().all(|name| named(&first, name)));
+    assert!(["run.json", "records/000000.parquet", "operations/000000.parquet", "summary.json"].iter().all(|name| named(&first, name)));
     assert!(first == second, "two processes with the same seed wrote different files");
     assert!(first != other, "the seed has no effect");
 }
@@ -186,7 +186,9 @@ fn the_demo_ends_and_leaves_what_it_says() {
     assert_eq!((&shown["real"]["verified"], &shown["real"]["providers_found"]), (&true.into(), &2.into()));
     assert_eq!(shown["real"]["cid"], shown["simulated"]["contents"][0]["cid"]);
     let left = tree(&home.path("peerglass-demo"));
-    for name in ["summary.txt", "summary.json", "real/node-0.jsonl", "real/node-4.jsonl", "simulated/records.jsonl", "simulated/summary.json"] {
+    for name in
+        ["summary.txt", "summary.json", "real/node-0.jsonl", "real/node-4.jsonl", "simulated/records/000000.parquet", "simulated/summary.json"]
+    {
         assert!(left.iter().any(|(path, bytes)| path.ends_with(name) && !bytes.is_empty()), "{name} is missing");
     }
     assert!(home.read("peerglass-demo/real/fetched") == content);
@@ -204,8 +206,8 @@ fn the_demo_can_be_interrupted_while_it_simulates() {
     demo.interrupt().fails(130, &["interrupted"]);
     let left = tree(&home.path("peerglass-demo"));
     assert!(
-        !left.iter().any(|(path, _)| path.ends_with("simulated/records.jsonl") || path.ends_with("summary.txt")),
-        "nothing half-written under its final name"
+        !left.iter().any(|(path, _)| path.ends_with("summary.txt") || path.ends_with("simulated/summary.json")),
+        "no summary of what did not end"
     );
     assert!(!home.has("peerglass-demo/real/homes"));
 }

@@ -4,9 +4,9 @@
 //! A thing has a name in the field's own words (`FIND_NODE`, `WANT`) and named, typed fields. Both are only asked for when somebody records.
 
 use core::fmt;
-use core::time::Duration;
 
-use crate::{Key, Operation, Peer, Time};
+use crate::Peer;
+use crate::value::{Encoded, ToValue, Value, ValueRef};
 
 /// Tells what a message, command, event or timer is and holds.
 pub trait Describe {
@@ -15,6 +15,11 @@ pub trait Describe {
 
     /// Adds its fields, in a fixed order.
     fn fields(&self, _fields: &mut Fields) {}
+
+    /// The protocol it belongs to, as in [`Operation`](crate::Operation): `kad`. Empty where there is only one.
+    fn protocol(&self) -> &'static str {
+        ""
+    }
 }
 
 impl Describe for () {
@@ -23,18 +28,25 @@ impl Describe for () {
     }
 }
 
+/// A list of named values, in a fixed order.
+///
+/// The values stand one after the other in one run of bytes, so that a driver that records a million messages a second can fill the same `Fields` again and again
+/// without asking for memory ([`Fields::clear`]), and a recorder can keep them with one copy.
+#[derive(Clone, Default, PartialEq)]
+pub struct Fields {
+    /// Names, and where the value of each ends.
+    names: Vec<(&'static str, u32)>,
+    values: Encoded,
+}
+
 /// A named value.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Field {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Field<'a> {
     /// Its name, in snake case.
     pub name: &'static str,
     /// What it holds.
-    pub value: Value,
+    pub value: ValueRef<'a>,
 }
-
-/// A list of named values, in a fixed order.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Fields(Vec<Field>);
 
 impl Fields {
     /// None yet.
@@ -51,34 +63,68 @@ impl Fields {
         fields
     }
 
-    /// Adds one.
-    pub fn add(&mut self, name: &'static str, value: impl Into<Value>) {
-        self.0.push(Field { name, value: value.into() });
+    /// Adds one. Values whose fields together would be longer than 4 GiB are left out.
+    pub fn add(&mut self, name: &'static str, value: impl ToValue) {
+        if self.names.capacity() == 0 {
+            // As much as most things tell.
+            self.names.reserve(6);
+            self.values.reserve(192);
+        }
+        let before = self.values.len();
+        value.encode(&mut self.values);
+        match u32::try_from(self.values.len()) {
+            Ok(end) => self.names.push((name, end)),
+            Err(_) => self.values.truncate(before),
+        }
     }
 
     /// The value of the field called `name`.
     #[must_use]
-    pub fn get(&self, name: &str) -> Option<&Value> {
-        self.0.iter().find(|field| field.name == name).map(|field| &field.value)
+    pub fn get(&self, name: &str) -> Option<Value> {
+        self.iter().find(|field| field.name == name).map(|field| field.value.to_value())
+    }
+
+    /// The peer in the field called `peer`: whom it is about.
+    #[must_use]
+    pub fn peer(&self) -> Option<Peer> {
+        let field = self.iter().find(|field| field.name == "peer")?;
+        if let ValueRef::Peer(peer) = field.value { Some(peer) } else { None }
     }
 
     /// All of them, in order.
-    pub fn iter(&self) -> core::slice::Iter<'_, Field> {
-        self.0.iter()
+    pub fn iter(&self) -> impl Iterator<Item = Field<'_>> {
+        let starts = core::iter::once(0).chain(self.names.iter().map(|(_, end)| *end as usize));
+        self.names.iter().zip(starts).filter_map(|((name, end), start)| Some(Field { name, value: self.values.slice(start, *end as usize)? }))
+    }
+
+    /// Names, each with where the bytes of its value end, for a recorder that keeps [`Fields::values`] as they are.
+    #[must_use]
+    pub fn names(&self) -> &[(&'static str, u32)] {
+        &self.names
+    }
+
+    /// The values as bytes, to be read with [`ValueRef::take`].
+    #[must_use]
+    pub fn values(&self) -> &[u8] {
+        self.values.bytes()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.names.is_empty()
+    }
+
+    /// Takes all out and keeps the memory.
+    pub fn clear(&mut self) {
+        self.names.clear();
+        self.values.truncate(0);
     }
 }
 
-impl<'a> IntoIterator for &'a Fields {
-    type Item = &'a Field;
-    type IntoIter = core::slice::Iter<'a, Field>;
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
+impl fmt::Debug for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter().map(|field| (field.name, field.value.to_value()))).finish()
     }
 }
 
@@ -100,82 +146,8 @@ impl Step {
 
     /// The step with one more field.
     #[must_use]
-    pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+    pub fn with(mut self, name: &'static str, value: impl ToValue) -> Self {
         self.fields.add(name, value);
         self
-    }
-}
-
-/// A typed value in a record.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Value {
-    /// Yes or no.
-    Bool(bool),
-    /// A count, a size, an id.
-    Number(u64),
-    /// A measure.
-    Real(f64),
-    /// A word of a fixed set, or free text.
-    Text(String),
-    /// Opaque bytes, shown in hexadecimal.
-    Bytes(Vec<u8>),
-    /// A point of the key space.
-    Key(Key),
-    /// A peer.
-    Peer(Peer),
-    /// An instant.
-    Time(Time),
-    /// A length of time.
-    Duration(Duration),
-    /// Several.
-    List(Vec<Value>),
-}
-
-macro_rules! value_from {
-    ($($from:ty => $make:expr),* $(,)?) => {
-        $(impl From<$from> for Value { fn from(v: $from) -> Self { #[allow(clippy::redundant_closure_call)] ($make)(v) } })*
-    };
-}
-
-value_from! {
-    bool => Value::Bool,
-    u8 => |v| Value::Number(u64::from(v)),
-    u32 => |v| Value::Number(u64::from(v)),
-    u64 => Value::Number,
-    usize => |v| Value::Number(v as u64),
-    f64 => Value::Real,
-    &str => |v: &str| Value::Text(v.to_owned()),
-    String => Value::Text,
-    &[u8] => |v: &[u8]| Value::Bytes(v.to_vec()),
-    Vec<u8> => Value::Bytes,
-    Key => Value::Key,
-    Peer => Value::Peer,
-    Time => Value::Time,
-    Duration => Value::Duration,
-    Operation => |v: Operation| Value::Text(v.to_string()),
-    &[Peer] => |v: &[Peer]| Value::List(v.iter().copied().map(Value::Peer).collect()),
-    Vec<Value> => Value::List,
-}
-
-impl fmt::Display for Value {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Value::Bool(v) => write!(f, "{v}"),
-            Value::Number(v) => write!(f, "{v}"),
-            Value::Real(v) => write!(f, "{v}"),
-            Value::Text(v) => f.write_str(v),
-            Value::Bytes(v) => v.iter().try_for_each(|byte| write!(f, "{byte:02x}")),
-            Value::Key(v) => write!(f, "{v}"),
-            Value::Peer(v) => write!(f, "{v}"),
-            Value::Time(v) => write!(f, "{v}"),
-            Value::Duration(v) => write!(f, "{v:?}"),
-            Value::List(v) => {
-                f.write_str("[")?;
-                for (i, value) in v.iter().enumerate() {
-                    write!(f, "{}{value}", if i > 0 { " " } else { "" })?;
-                }
-                f.write_str("]")
-            }
-        }
     }
 }

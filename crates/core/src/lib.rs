@@ -30,6 +30,7 @@
 //! | [`context`] | [`Cx`], what a handler may see and do, and composition of protocols |
 //! | [`effect`] | [`Effect`] and [`Sink`] |
 //! | [`describe`] | how messages, commands, events and steps tell what they hold |
+//! | [`value`] | what a field of theirs can hold |
 //! | [`key`] | 256-bit keys and the XOR metric |
 //! | [`time`] | [`Time`], nanoseconds on the peer's own clock |
 //! | [`rng`] | [`Rng`], seeded randomness |
@@ -42,12 +43,14 @@ pub mod key;
 pub mod protocol;
 pub mod rng;
 pub mod time;
+pub mod value;
 pub mod wire;
 
 pub use context::{Acquaintances, Compose, Cx, Group, Known};
-pub use describe::{Describe, Field, Fields, Value};
+pub use describe::{Describe, Field, Fields};
 pub use effect::{Effect, Sink};
 pub use key::{Distance, Key, KeySeed};
 pub use protocol::{Ahead, Operation, Peer, Protocol};
 pub use rng::Rng;
 pub use time::Time;
+pub use value::{ToValue, Value, ValueRef};

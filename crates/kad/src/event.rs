@@ -273,7 +273,7 @@ impl Describe for Command {
                 fields.add("peer", *peer);
                 fields.add("server", *server);
             }
-            Command::FindNode { target } => fields.add("target", target.value()),
+            Command::FindNode { target } => fields.add("target", target),
             Command::FindProviders { key, wanted } => {
                 fields.add("key", key);
                 fields.add("wanted", *wanted);

@@ -14,13 +14,14 @@
 
 use std::collections::VecDeque;
 
+use peerglass_core::describe::Step;
 use peerglass_core::{Ahead, Cx, Operation, Peer, Protocol, Time};
 use smallvec::SmallVec;
 
 use crate::config::{Config, Mode};
 use crate::event::{Command, Event, Outcome, Timer};
 use crate::message::{Message, Response};
-use crate::operation::{Queued, Running};
+use crate::operation::{Queued, Running, UPKEEP};
 use crate::providers::Providers;
 use crate::republish::Published;
 use crate::requests::{Purpose, Requests};
@@ -167,6 +168,7 @@ impl Protocol for Kad {
 
     /// The table and what is held for others are still there; what was under way is not, and nobody is told of it.
     fn restart(&mut self, cx: &mut Cx<'_, Self>) {
+        cx.step(UPKEEP, || Step::new("resume").with("contacts", self.table.len()));
         self.requests.forget();
         self.running.clear();
         self.queued.clear();

@@ -84,6 +84,9 @@ mod server;
 mod upkeep;
 mod values;
 
+/// What the protocol is called in records.
+pub const PROTOCOL: &str = "kad";
+
 pub use config::{Config, Mode};
 pub use event::{Command, Event, Outcome, Report, Timer};
 pub use kad::Kad;

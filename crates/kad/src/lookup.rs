@@ -97,6 +97,12 @@ impl State {
             State::Failed => "failed",
         }
     }
+
+    /// Its first letter, for lists of many.
+    #[must_use]
+    pub fn letter(self) -> &'static str {
+        &self.name()[..1]
+    }
 }
 
 /// A peer that the lookup knows of.

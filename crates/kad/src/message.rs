@@ -177,7 +177,7 @@ impl Describe for Message {
 impl Request {
     fn fields(&self, fields: &mut Fields) {
         match self {
-            Request::FindNode { target } => fields.add("target", target.value()),
+            Request::FindNode { target } => fields.add("target", target),
             Request::GetValue { key } | Request::GetProviders { key } => fields.add("key", key),
             Request::PutValue { record } => record.fields(fields),
             Request::AddProvider { key, provider } => {
@@ -221,8 +221,8 @@ mod tests {
     fn the_names_of_messages_are_the_fields_own() {
         let request = Message::Request { id: 3, request: Request::FindNode { target: Target::Peer(Peer(9)) } };
         assert_eq!(request.name(), "FIND_NODE");
-        assert_eq!(Fields::of(&request).get("target"), Some(&Peer(9).into()));
+        assert_eq!(Fields::of(&request).get("target"), Some(Peer(9).into()));
         let response = Message::Response { id: 3, response: Response::Nodes { closer: vec![Peer(1)] } };
-        assert_eq!((response.name(), Fields::of(&response).get("id")), ("NODES", Some(&3u64.into())));
+        assert_eq!((response.name(), Fields::of(&response).get("id")), ("NODES", Some(3u64.into())));
     }
 }

@@ -16,7 +16,8 @@ use core::fmt;
 use core::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use peerglass_core::{Acquaintances, Key, Peer, Value};
+use peerglass_core::value::Encoded;
+use peerglass_core::{Acquaintances, Key, Peer, ToValue};
 
 /// The bytes that stand for a point of the key space, together with that point. Cheap to clone; ordered by key.
 #[derive(Clone)]
@@ -82,9 +83,9 @@ impl fmt::Debug for Name {
     }
 }
 
-impl From<&Name> for Value {
-    fn from(name: &Name) -> Value {
-        Value::Key(name.key())
+impl ToValue for &Name {
+    fn encode(self, out: &mut Encoded) {
+        self.key().encode(out);
     }
 }
 
@@ -106,12 +107,13 @@ impl Target {
             Target::Name(name) => name.key(),
         }
     }
+}
 
-    /// The target as a field of a record.
-    pub(crate) fn value(&self) -> Value {
+impl ToValue for &Target {
+    fn encode(self, out: &mut Encoded) {
         match self {
-            Target::Peer(peer) => Value::Peer(*peer),
-            Target::Name(name) => Value::Key(name.key()),
+            Target::Peer(peer) => peer.encode(out),
+            Target::Name(name) => name.encode(out),
         }
     }
 }

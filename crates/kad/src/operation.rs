@@ -152,7 +152,7 @@ impl Job {
 
 /// The operation with this number. Number 0 stands for the upkeep of the table, which belongs to no operation.
 pub(crate) const fn operation(number: u32) -> Operation {
-    Operation { protocol: "kad", number }
+    Operation { protocol: crate::PROTOCOL, number }
 }
 
 /// Under which steps of the table itself are recorded.

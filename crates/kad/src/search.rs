@@ -5,7 +5,8 @@
 //! a loop and not by recursion, because thousands may end at once when there are no peers.
 
 use peerglass_core::describe::Step;
-use peerglass_core::{Cx, Operation, Peer, Time, Value};
+use peerglass_core::value::{Joined, Peers};
+use peerglass_core::{Acquaintances, Cx, Operation, Peer, Time};
 
 use crate::Target;
 use crate::event::{Event, Outcome, Report};
@@ -86,8 +87,8 @@ impl Kad {
         running.search = Paths::new(shape, config.paths, me, seeds);
         self.table.mark_refreshed(running.key, cx.now());
         cx.step(running.operation(), || {
-            let step = Step::new("begin").with("job", running.job.name()).with("target", running.target.value()).with("key", running.key);
-            step.with("shortlist", shortlist(running))
+            let step = Step::new("begin").with("job", running.job.name()).with("target", &running.target).with("key", running.key);
+            with_shortlist(step, running)
         });
     }
 
@@ -133,7 +134,8 @@ impl Kad {
 
     fn query(&mut self, running: &mut Running, peer: Peer, cx: &mut Cx<'_, Self>) {
         running.requests += 1;
-        cx.step(running.operation(), || Step::new("query").with("peer", peer).with("distance", cx_distance(running, peer)));
+        let acquaintances = cx.acquaintances();
+        cx.step(running.operation(), || Step::new("query").with("peer", peer).with("distance", &distance(running, peer, acquaintances)[..]));
         // The nearer alarm first: the farther one then needs no timer of its own.
         self.wake_at(cx.now() + cx.config().patience, cx);
         self.ask(peer, running.request(), Purpose::Lookup(running.number), cx);
@@ -151,7 +153,6 @@ impl Kad {
     pub(crate) fn answered(&mut self, number: u32, from: Peer, response: Response, cx: &mut Cx<'_, Self>) {
         let Some(mut running) = self.take(number) else { return };
         running.answers += 1;
-        let before = cx.watched().then(|| shortlist(&running));
         if matches!(response, Response::Rejected) {
             running.search.on_failure(from);
         } else {
@@ -161,8 +162,7 @@ impl Kad {
         }
         cx.step(running.operation(), || {
             let step = Step::new(if matches!(response, Response::Rejected) { "refused" } else { "answer" }).with("peer", from);
-            let step = step.with("closer", response.closer().len());
-            step.with("before", before.unwrap_or(Value::List(Vec::new()))).with("after", shortlist(&running))
+            with_shortlist(step.with("closer", response.closer().len()), &running)
         });
         self.advance(running, cx);
     }
@@ -174,7 +174,7 @@ impl Kad {
                 let Some(mut running) = self.take(number) else { return };
                 running.failures += 1;
                 running.search.on_failure(request.peer);
-                cx.step(running.operation(), || Step::new(why).with("peer", request.peer).with("shortlist", shortlist(&running)));
+                cx.step(running.operation(), || with_shortlist(Step::new(why).with("peer", request.peer), &running));
                 self.advance(running, cx);
             }
             Purpose::Store(number) => self.acknowledged(number, request.peer, false, cx),
@@ -188,7 +188,7 @@ impl Kad {
         self.learn_size(&running);
         cx.step(running.operation(), || {
             let step = Step::new("done").with("job", running.job.name()).with("hops", running.search.hops());
-            step.with("requests", running.requests).with("failures", running.failures).with("shortlist", shortlist(&running))
+            with_shortlist(step.with("requests", running.requests).with("failures", running.failures), &running)
         });
         self.conclude_as(running, outcome, cx);
     }
@@ -232,12 +232,13 @@ impl Kad {
     }
 }
 
-fn cx_distance(running: &Running, peer: Peer) -> Value {
-    let candidate = running.search.candidates().find(|c| c.peer == peer);
-    candidate.map_or(Value::Text("unknown".to_owned()), |c| Value::Text(format!("{:016x}", c.distance)))
+/// How far `peer` is from the target: the first 64 bits of the distance.
+fn distance(running: &Running, peer: Peer, acquaintances: Acquaintances<'_>) -> [u8; 8] {
+    (acquaintances.key_high(peer) ^ running.key.high()).to_be_bytes()
 }
 
-/// The closest candidates and where they stand: `p17 answered`.
-fn shortlist(running: &Running) -> Value {
-    Value::List(running.search.shortlist(SHOWN).map(|c| Value::Text(format!("{} {}", c.peer, c.state.name()))).collect())
+/// The step with the closest candidates and, letter by letter, where they stand: `[p17 p4]`, `aw`: one has answered, one is waited for.
+fn with_shortlist(step: Step, running: &Running) -> Step {
+    let closest = || running.search.shortlist(SHOWN);
+    step.with("shortlist", Peers(closest().map(|c| c.peer))).with("states", Joined(closest().map(|c| c.state.letter())))
 }

@@ -147,7 +147,7 @@ impl Kad {
     fn evicted(peer: Peer, replacement: Option<Peer>, cx: &mut Cx<'_, Self>) {
         cx.step(UPKEEP, || Step::new("evict").with("peer", peer));
         if let Some(replacement) = replacement {
-            cx.step(UPKEEP, || Step::new("replace").with("peer", peer).with("by", replacement));
+            cx.step(UPKEEP, || Step::new("replace").with("peer", replacement).with("of", peer));
         }
     }
 

@@ -57,14 +57,6 @@ pub enum StartError {
         /// The network it does not fit.
         network: crate::profile::Network,
     },
-    /// The records cannot be written.
-    #[error("the record file {} cannot be written ({source}): check that its directory exists and is writable", path.display())]
-    Record {
-        /// Which file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
 }
 
 /// The node was shut down, or its task failed.

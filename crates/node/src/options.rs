@@ -25,9 +25,7 @@ pub struct Options {
     pub listen: Vec<Multiaddr>,
     /// Peers to join through. Empty: those of the network.
     pub bootstrap: Vec<Multiaddr>,
-    /// Where to write the records of what happens, as JSON Lines.
-    pub record: Option<PathBuf>,
-    /// Another recorder, instead of `record`.
+    /// Where records of what happens go. Their times count from the Unix epoch.
     pub recorder: Option<BoxedRecorder>,
     /// Whether to find peers by mDNS; as the network says if not set.
     pub mdns: Option<bool>,
@@ -53,7 +51,6 @@ impl Options {
             network: Network::default(),
             listen: Vec::new(),
             bootstrap: Vec::new(),
-            record: None,
             recorder: None,
             mdns: None,
             server: None,
@@ -72,7 +69,6 @@ impl fmt::Debug for Options {
             .field("network", &self.network)
             .field("listen", &self.listen)
             .field("bootstrap", &self.bootstrap)
-            .field("record", &self.record)
             .finish_non_exhaustive()
     }
 }

@@ -1,7 +1,7 @@
 //! Starting a node: everything that can fail at once fails here, before a task runs.
 
 use std::collections::{BTreeSet, HashSet};
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ use libp2p::multiaddr::Protocol;
 use libp2p::swarm::SwarmEvent;
 use libp2p::{Multiaddr, Swarm};
 use peerglass_store::DiskStore;
-use peerglass_trace::{JsonLines, Off, RunHeader};
+use peerglass_trace::Off;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::disk::Disk;
@@ -23,7 +23,7 @@ use crate::driver::{Driver, Parts, innermost, io_kind};
 use crate::error::StartError;
 use crate::identity;
 use crate::node::{Inner, Node, report};
-use crate::options::{BoxedRecorder, Options};
+use crate::options::Options;
 use crate::profile::{BITSWAP, Network};
 use crate::scope::ip_of;
 use crate::swarm::{Base, Composition, build};
@@ -49,7 +49,7 @@ impl Node {
         let (disk, roots) = open_store(&options).await?;
         let mut swarm = compose(&key, &options)?;
         listen(&mut swarm, &options).await?;
-        let recorder = recorder(&mut options)?;
+        let recorder = options.recorder.take().unwrap_or_else(|| Box::new(Off));
         let (requests, asked) = mpsc::channel(REQUESTS);
         let (notices, _) = broadcast::channel(NOTICES);
         let config = stack_config(&mut options);
@@ -227,17 +227,6 @@ fn listen_error(address: Multiaddr, error: &TransportError<std::io::Error>) -> S
             _ => StartError::Listen { address, why: innermost(error) },
         },
     }
-}
-
-fn recorder(options: &mut Options) -> Result<BoxedRecorder, StartError> {
-    if let Some(recorder) = options.recorder.take() {
-        return Ok(recorder);
-    }
-    let Some(path) = &options.record else { return Ok(Box::new(Off)) };
-    let file = File::create(path).map_err(|source| StartError::Record { path: path.clone(), source })?;
-    // Times in the records count from the Unix epoch.
-    let header = RunHeader::node(&options.network.to_string(), 0);
-    Ok(Box::new(JsonLines::new(file, &header)))
 }
 
 /// The seed of the node's dice: hard to guess from outside, another at each start.

@@ -137,7 +137,8 @@ async fn records_of_a_real_fetch_read_like_those_of_the_simulator() {
     let a = start(TCP, &[]).await;
     let directory = tempfile::tempdir().unwrap();
     let mut options = options(directory.path(), TCP, &[]);
-    options.record = Some(directory.path().join("records.jsonl"));
+    let file = std::fs::File::create(directory.path().join("records.jsonl")).unwrap();
+    options.recorder = Some(Box::new(peerglass_trace::JsonLines::new(file, &peerglass_trace::RunHeader::node("b", 0))));
     let b = Node::start(options).await.unwrap();
     let ticket = share(&a, "file", 3_000_000, 5).await;
     soon(b.get(Get::by_ticket(&ticket, directory.path().join("copy")), |_| {})).await.unwrap();

@@ -12,10 +12,9 @@ use core::mem::take;
 use core::time::Duration;
 
 use peerglass_core::{Effect, Peer, Protocol, Rng};
-use peerglass_trace::Recorder;
+use peerglass_trace::{Cause, Recorder};
 
 use crate::fault::PeerFault;
-use crate::log::Cause;
 use crate::shard::Stage;
 use crate::{ControlError, Host, Simulation};
 

@@ -14,9 +14,8 @@ use std::collections::BTreeMap;
 use core::time::Duration;
 
 use peerglass_core::{Peer, Protocol, Time};
-use peerglass_trace::{DropCause, Recorder};
+use peerglass_trace::{Cause, DropCause, Recorder};
 
-use crate::log::Cause;
 use crate::network::flow::{Flow, Flows};
 use crate::queue::Stamp;
 use crate::shard::{Input, Parcel, Pending, Stage, source};

@@ -138,7 +138,7 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
         condition.resumes = Some(condition.busy_until);
         let time = condition.busy_until;
         let stamp = Stamp { time, dest: peer.0, source: source(peer), order: slot.tick() };
-        self.shard.push(stamp, Pending { cause: crate::log::Cause::NONE, input: Input::Resume });
+        self.shard.push(stamp, Pending { cause: peerglass_trace::Cause::NONE, input: Input::Resume });
     }
 
     /// The peer has time again: what waits happens, as far as it has time for it.

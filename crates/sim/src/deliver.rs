@@ -13,10 +13,9 @@
 use core::time::Duration;
 
 use peerglass_core::{Describe, Peer, Protocol, Rng, Time};
-use peerglass_trace::{DropCause, Recorder, What};
+use peerglass_trace::{Cause, Described, DropCause, Recorder, What};
 
 use crate::Host;
-use crate::log::{Cause, describe, in_words};
 use crate::network::{Packet, Source, Verdict};
 use crate::queue::Stamp;
 use crate::shard::{Input, Parcel, Pending, Stage, source};
@@ -42,7 +41,7 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
         let kind = self.shard.totals.kind(message.name());
         self.shard.totals.sent(kind, bytes);
         self.shard.counts.in_flight += 1;
-        let cause = self.log.note(self.shard.now, from, cause, |full| What::Sent { to, message: describe(&message, full), bytes });
+        let cause = self.log.note_traffic(self.shard.now, from, cause, |words| What::Sent { to, message: words.describe(&message), bytes });
         let order = self.shard.own(from).tick();
         let packet = Packet { from, to, order };
         // A message of 4 GiB or more has no arrival: see `depart`.
@@ -109,8 +108,8 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
         let (now, Packet { from, to, order }) = (self.shard.now, *packet);
         let mut dice = Rng::for_step(self.world.seed ^ WEATHER, from, !order);
         let understood = garble(&Sight { time: now, from, to, message, bytes }, &mut dice);
-        self.log.note(now, from, cause, |full| match &understood {
-            Ok(message) => What::Fault { name: "garbled", detail: in_words(message, full).into() },
+        self.log.note(now, from, cause, |words| match &understood {
+            Ok(message) => What::Fault { name: "garbled", detail: words.in_words(message).into() },
             Err(why) => What::Fault { name: "garbled", detail: format!("rejected: {why}").into() },
         });
         understood.ok()
@@ -155,8 +154,7 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
         self.shard.counts.in_flight -= 1;
         let kind = self.shard.totals.kind(message.name());
         self.shard.totals.dropped(kind, why);
-        let message = self.shard.totals.name(kind);
-        self.log.note(self.shard.now, from, cause, |_| What::Dropped { to, message, bytes, why })
+        self.log.note_traffic(self.shard.now, from, cause, |_| What::Dropped { to, message: Described::name_of(message), bytes, why })
     }
 
     /// A packet reaches its receiver's downlink or, once it has passed that, the receiver itself.
@@ -200,7 +198,7 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
         let kind = self.shard.totals.kind(message.name());
         self.shard.totals.delivered(kind, bytes);
         // The fields stand in the sent record, the cause: writing them twice would double the cost of recording.
-        let cause = self.log.note(self.shard.now, to, cause, |_| What::Received { from, message: describe(&message, false), bytes });
+        let cause = self.log.note_traffic(self.shard.now, to, cause, |_| What::Received { from, message: Described::name_of(&message), bytes });
         self.handle(to, cause, |protocol, cx| protocol.on_message(from, message, cx));
     }
 

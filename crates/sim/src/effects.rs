@@ -5,9 +5,8 @@ use core::time::Duration;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use peerglass_core::{Cx, Describe, Effect, Peer, Protocol, Rng};
-use peerglass_trace::{Recorder, What};
+use peerglass_trace::{Cause, Recorder, What};
 
-use crate::log::{Cause, describe};
 use crate::queue::Stamp;
 use crate::shard::{Input, Pending, Shard, Stage, source};
 use crate::slot::State;
@@ -96,7 +95,7 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
             self.shard.counts.ignored += 1;
             return;
         }
-        let cause = self.log.note(self.shard.now, peer, cause, |full| What::Timer(describe(&timer, full)));
+        let cause = self.log.note_traffic(self.shard.now, peer, cause, |words| What::Timer(words.describe(&timer)));
         self.handle(peer, cause, |protocol, cx| protocol.on_timer(timer, cx));
     }
 
@@ -106,7 +105,7 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
             self.shard.counts.ignored += 1;
             return;
         }
-        let cause = self.log.note(self.shard.now, peer, cause, |full| What::Command(describe(&command, full)));
+        let cause = self.log.note(self.shard.now, peer, cause, |words| What::Command(words.describe(&command)));
         self.handle(peer, cause, |protocol, cx| protocol.on_command(command, cx));
     }
 
@@ -130,7 +129,7 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
 
     fn emit(&mut self, peer: Peer, event: P::Event, cause: Cause) {
         self.shard.totals.event(event.name());
-        let cause = self.log.note(self.shard.now, peer, cause, |full| What::Event(describe(&event, full)));
+        let cause = self.log.note(self.shard.now, peer, cause, |words| What::Event(words.describe(&event)));
         self.tell(peer, cause, |host, world| host.on_event(event, world));
     }
 

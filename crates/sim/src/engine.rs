@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use peerglass_core::{Key, Peer, Protocol, Time};
-use peerglass_trace::{Recorder, What};
+use peerglass_trace::{Cause, Pen, Recorder, What};
 
 use crate::bulk::Bulk;
 use crate::fault::LinkRule;
-use crate::log::{Cause, Log};
 use crate::queue::Stamp;
 use crate::shard::{self, Counts, Input, Pending, RUN, Shard, Stage};
 use crate::slot::Slot;
@@ -35,7 +34,7 @@ pub struct Simulation<P: Protocol, H, R> {
     pub(crate) world: World<P>,
     /// One, unless it has been run on several threads; always a power of two.
     pub(crate) shards: Vec<Shard<P, H>>,
-    pub(crate) log: Log<R>,
+    pub(crate) log: Pen<R>,
     /// What happens to the run as a whole, in order.
     pub(crate) agenda: BTreeMap<(Time, u64), Act<P, H, R>>,
     /// When the first of the agenda is due: kept apart, because every event asks.
@@ -72,8 +71,8 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Simulation<P, H, R> {
     /// An empty world at time zero.
     pub fn new(setup: Setup<P, R>) -> Result<Self, SetupError> {
         setup.network.check()?;
-        let log = Log::new(setup.recorder);
-        let mut shard = Shard::new(0, 0, setup.network.window(), log.full());
+        let log = Pen::new(setup.recorder);
+        let mut shard = Shard::new(0, 0, setup.network.window(), log.watches_steps());
         shard.bulk = setup.network.bulk.map(Bulk::new);
         let world = World {
             seed: setup.seed,

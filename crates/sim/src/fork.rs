@@ -31,10 +31,12 @@ where
     /// A copy that goes on on its own, recording into `recorder`, whose first record has the number that the next one here would have.
     #[must_use]
     pub fn fork(&self, recorder: R) -> Self {
+        let (mut shards, log) = (self.shards.clone(), self.log.with(recorder));
+        shards.iter_mut().for_each(|shard| shard.effects.watch(log.watches_steps()));
         Self {
             world: self.world.clone(),
-            shards: self.shards.clone(),
-            log: self.log.with(recorder),
+            shards,
+            log,
             agenda: self.agenda.clone(),
             horizon: self.horizon,
             now: self.now,

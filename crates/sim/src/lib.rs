@@ -93,7 +93,6 @@ mod fork;
 pub mod host;
 pub mod laws;
 mod lifecycle;
-mod log;
 pub mod network;
 mod parallel;
 pub mod queue;

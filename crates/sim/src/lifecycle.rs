@@ -11,11 +11,10 @@ use core::any::Any;
 use std::borrow::Cow;
 
 use peerglass_core::{Peer, Protocol, Time};
-use peerglass_trace::{Recorder, What};
+use peerglass_trace::{Cause, Recorder, What};
 
 use crate::clock::Clock;
 use crate::fault::PeerFault;
-use crate::log::Cause;
 use crate::shard::Stage;
 use crate::slot::State;
 use crate::{Host, Simulation};

@@ -24,9 +24,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use peerglass_core::{Peer, Protocol, Time};
-use peerglass_trace::{Off, Recorder};
+use peerglass_trace::{Off, Pen, Recorder};
 
-use crate::log::Log;
 use crate::shard::{BATCH, Mail, Shard, Stage};
 use crate::world::World;
 use crate::{Detection, Host, Network, Simulation, Stop};
@@ -90,7 +89,7 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Simulation<P, H, R> {
         let bits = count.ilog2();
         let window = self.world.network.window();
         let old = core::mem::take(&mut self.shards);
-        self.shards = (0..count as u32).map(|number| Shard::new(number, bits, window, self.log.full())).collect();
+        self.shards = (0..count as u32).map(|number| Shard::new(number, bits, window, self.log.watches_steps())).collect();
         let old_bits = old.len().ilog2();
         let mut slots: Vec<_> = old.into_iter().map(|shard| self.unpack(shard)).collect();
         for i in 0..self.peers as usize {
@@ -174,7 +173,7 @@ impl<P: Protocol, H: Host<P>> Meeting<P, H> {
     }
 
     fn run_window(&self, world: &World<P>, shard: &mut Shard<P, H>, end: Time) {
-        let mut log = Log::new(Off);
+        let mut log = Pen::new(Off);
         for event in 0u64.. {
             if event % BATCH == 0 {
                 shard.warm_up(world.acquaintances());

@@ -13,13 +13,12 @@
 use core::time::Duration;
 
 use peerglass_core::{Acquaintances, Ahead, Effect, Peer, Protocol, Sink, Time};
-use peerglass_trace::{Recorder, Totals};
+use peerglass_trace::{Cause, Pen, Recorder, Totals};
 
 use crate::Host;
 use crate::bulk::Bulk;
 use crate::fault::PeerFault;
 use crate::lifecycle::Panic;
-use crate::log::{Cause, Log};
 use crate::network::Source;
 use crate::queue::{Queue, Stamp};
 use crate::slot::Slot;
@@ -91,6 +90,10 @@ impl<P: Protocol> Effects<P> {
 
     pub(crate) fn is_watched(&self) -> bool {
         self.watched
+    }
+
+    pub(crate) fn watch(&mut self, watched: bool) {
+        self.watched = watched;
     }
 }
 
@@ -238,7 +241,7 @@ pub(crate) fn slot<P: Protocol, H>(shards: &[Shard<P, H>], peer: Peer) -> Option
 pub(crate) struct Stage<'a, P: Protocol, H, R> {
     pub(crate) world: &'a World<P>,
     pub(crate) shard: &'a mut Shard<P, H>,
-    pub(crate) log: &'a mut Log<R>,
+    pub(crate) log: &'a mut Pen<R>,
 }
 
 impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {

@@ -41,7 +41,7 @@ fn records(seed: u64, network: Network) -> Vec<Record> {
 
 fn bytes(records: &[Record]) -> Vec<u8> {
     let mut out = JsonLines::new(Vec::new(), &RunHeader::sim("storm", 1));
-    records.iter().for_each(|record| out.record(record.clone()));
+    records.iter().for_each(|record| out.record(record));
     out.into_inner().unwrap()
 }
 
@@ -116,7 +116,7 @@ fn what_is_recorded_does_not_change_what_happens() {
 fn a_summary_holds_the_same_records_without_steps_and_contents() {
     let full = records(5, weather());
     let mut counting = Counting::new(Capture::Full);
-    full.iter().for_each(|record| counting.record(record.clone()));
+    full.iter().for_each(|record| counting.record(record));
     assert!(counting.count("step") > 0 && counting.count("timer") > 0);
 
     let config = Stage { peers: 40 };

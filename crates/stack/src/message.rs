@@ -27,6 +27,13 @@ impl Describe for Message {
             Message::Transfer(message) => message.fields(fields),
         }
     }
+
+    fn protocol(&self) -> &'static str {
+        match self {
+            Message::Kad(_) => kad::PROTOCOL,
+            Message::Transfer(_) => transfer::PROTOCOL,
+        }
+    }
 }
 
 /// How many bytes `message` takes on the wire, with its frame and, for block exchange, the blocks themselves: what the simulator charges a link.
@@ -59,6 +66,13 @@ impl Describe for Timer {
         match self {
             Timer::Kad(timer) => timer.fields(fields),
             Timer::Transfer(timer) => timer.fields(fields),
+        }
+    }
+
+    fn protocol(&self) -> &'static str {
+        match self {
+            Timer::Kad(_) => kad::PROTOCOL,
+            Timer::Transfer(_) => transfer::PROTOCOL,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! [`Csv`]: the records as one table, quoted after RFC 4180.
 //!
 //! ```text
-//! seq,t_ns,peer,cause,kind,other,name,bytes,why,operation,fields
-//! 8,1500000,1,7,sent,2,FIND_NODE,71,,,"{""target"":{""key"":""e43d…""}}"
+//! seq,t_ns,peer,cause,kind,other,protocol,name,bytes,why,operation,fields
+//! 8,1500000,1,7,sent,2,kad,FIND_NODE,71,,,"{""target"":{""key"":""e43d…""}}"
 //! ```
 //!
 //! Lines end with a bare line feed, which every reader takes and which keeps files equal on all systems. `fields` is JSON as in [`crate::json`].
@@ -17,7 +17,7 @@ use crate::json::{Buffered, put_fields, put_number};
 use crate::{Capture, Record, Recorder, View};
 
 /// The columns, in order.
-pub const COLUMNS: [&str; 11] = ["seq", "t_ns", "peer", "cause", "kind", "other", "name", "bytes", "why", "operation", "fields"];
+pub const COLUMNS: [&str; 12] = ["seq", "t_ns", "peer", "cause", "kind", "other", "protocol", "name", "bytes", "why", "operation", "fields"];
 
 /// Writes records as a CSV table.
 #[derive(Debug)]
@@ -56,6 +56,7 @@ impl<W: Write> Csv<W> {
         put_optional(out, view.cause);
         put_text(out, Some(view.kind));
         put_optional(out, view.other.map(|peer| u64::from(peer.0)));
+        put_text(out, view.protocol);
         put_text(out, view.name);
         put_optional(out, view.bytes);
         put_text(out, view.why);
@@ -75,7 +76,7 @@ impl<W: Write> Recorder for Csv<W> {
         self.capture
     }
 
-    fn record(&mut self, record: Record) {
+    fn record(&mut self, record: &Record) {
         self.put_row(&record.view());
         self.out.spill();
     }

@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! {"format":"peerglass-records","schema":1,"engine":"0.1.0","source":"sim","seed":"42","scenario":"first look"}
-//! {"seq":8,"t_ns":"1500000","peer":1,"cause":7,"kind":"sent","other":2,"name":"FIND_NODE","bytes":71,"fields":{"target":{"key":"e43d…"}}}
+//! {"seq":8,"t_ns":"1500000","peer":1,"cause":7,"kind":"sent","other":2,"protocol":"kad","name":"FIND_NODE","bytes":71,"fields":{"target":{"key":"e43d…"}}}
 //! ```
 //!
 //! Columns that have no meaning for a record are left out; the rest stand in a fixed order, so equal runs give equal bytes. Times are strings,
-//! because JavaScript reads integers exactly only up to 2^53. JSON has fewer types than [`Value`]; those it lacks are objects with one member that
+//! because JavaScript reads integers exactly only up to 2^53. JSON has fewer types than [`Value`](peerglass_core::Value); those it lacks are objects with one member that
 //! names the type, so that nothing has to be guessed when reading:
 //!
 //! | value | JSON |
@@ -17,6 +17,7 @@
 //! | bytes | `{"bytes":"00ff"}` |
 //! | key | `{"key":"` 64 hexadecimal digits `"}` |
 //! | peer | `{"peer":7}` |
+//! | list of peers | `{"peers":[7,12]}` |
 //! | time, duration | `{"t_ns":"…"}`, `{"ns":"…"}` |
 //!
 //! The serialiser is written by hand: records are written at the rate a simulation makes them, and a generic one spends more on its own machinery
@@ -24,7 +25,8 @@
 
 use std::io::{self, Write};
 
-use peerglass_core::{Fields, Value};
+use peerglass_core::value::Values;
+use peerglass_core::{Fields, ValueRef};
 
 use crate::{Capture, Record, Recorder, RunHeader};
 
@@ -68,8 +70,8 @@ impl<W: Write> Recorder for JsonLines<W> {
         self.capture
     }
 
-    fn record(&mut self, record: Record) {
-        put_record(&mut self.out.bytes, &record);
+    fn record(&mut self, record: &Record) {
+        put_record(&mut self.out.bytes, record);
         self.out.bytes.push(b'\n');
         self.out.spill();
     }
@@ -148,6 +150,11 @@ pub fn put_record(out: &mut Vec<u8>, record: &Record) {
     out.extend_from_slice(view.kind.as_bytes());
     out.push(b'"');
     put_optional(out, "other", view.other.map(|peer| u64::from(peer.0)));
+    // An operation tells its protocol.
+    if let Some(protocol) = view.protocol.filter(|_| view.operation.is_none()) {
+        put_key(out, "protocol");
+        put_text(out, protocol);
+    }
     if let Some(name) = view.name {
         put_key(out, "name");
         put_text(out, name);
@@ -191,41 +198,52 @@ pub fn put_fields(out: &mut Vec<u8>, fields: &Fields) {
         }
         put_text(out, field.name);
         out.push(b':');
-        put_value(out, &field.value);
+        put_value(out, field.value);
     }
     out.push(b'}');
 }
 
 /// Appends `value`, as the [module documentation](self) shows.
-pub fn put_value(out: &mut Vec<u8>, value: &Value) {
+pub fn put_value(out: &mut Vec<u8>, value: ValueRef<'_>) {
     match value {
-        Value::Bool(v) => out.extend_from_slice(if *v { b"true" } else { b"false" }),
-        Value::Number(v) if *v <= EXACT => put_number(out, *v),
-        Value::Number(v) => put_tagged(out, b"number", |out| put_number(out, *v)),
+        ValueRef::Bool(v) => out.extend_from_slice(if v { b"true" } else { b"false" }),
+        ValueRef::Number(v) if v <= EXACT => put_number(out, v),
+        ValueRef::Number(v) => put_tagged(out, b"number", |out| put_number(out, v)),
         // Debug always writes a point or an exponent, and the shortest digits that read back as the same number.
-        Value::Real(v) if v.is_finite() => out.extend_from_slice(format!("{v:?}").as_bytes()),
-        Value::Real(v) => put_tagged(out, b"real", |out| out.extend_from_slice(v.to_string().as_bytes())),
-        Value::Text(v) => put_text(out, v),
-        Value::Bytes(v) => put_tagged(out, b"bytes", |out| put_hex(out, v)),
-        Value::Key(v) => put_tagged(out, b"key", |out| put_hex(out, &v.to_bytes())),
-        Value::Peer(v) => {
+        ValueRef::Real(v) if v.is_finite() => out.extend_from_slice(format!("{v:?}").as_bytes()),
+        ValueRef::Real(v) => put_tagged(out, b"real", |out| out.extend_from_slice(v.to_string().as_bytes())),
+        ValueRef::Text(v) => put_text(out, v),
+        ValueRef::Bytes(v) => put_tagged(out, b"bytes", |out| put_hex(out, v)),
+        ValueRef::Key(v) => put_tagged(out, b"key", |out| put_hex(out, &v.to_bytes())),
+        ValueRef::Peer(v) => {
             out.extend_from_slice(b"{\"peer\":");
             put_number(out, u64::from(v.0));
             out.push(b'}');
         }
-        Value::Time(v) => put_tagged(out, b"t_ns", |out| put_number(out, v.as_nanos())),
-        Value::Duration(v) => put_tagged(out, b"ns", |out| out.extend_from_slice(v.as_nanos().to_string().as_bytes())),
-        Value::List(v) => {
-            out.push(b'[');
-            for (i, value) in v.iter().enumerate() {
-                if i > 0 {
-                    out.push(b',');
+        ValueRef::Time(v) => put_tagged(out, b"t_ns", |out| put_number(out, v.as_nanos())),
+        ValueRef::Duration(v) => put_tagged(out, b"ns", |out| out.extend_from_slice(v.as_nanos().to_string().as_bytes())),
+        ValueRef::List(v) if v.are_peers() => {
+            out.extend_from_slice(b"{\"peers\":");
+            put_list(out, v, |out, value| {
+                if let ValueRef::Peer(peer) = value {
+                    put_number(out, u64::from(peer.0));
                 }
-                put_value(out, value);
-            }
-            out.push(b']');
+            });
+            out.push(b'}');
         }
+        ValueRef::List(v) => put_list(out, v, put_value),
     }
+}
+
+fn put_list(out: &mut Vec<u8>, values: Values<'_>, mut put: impl FnMut(&mut Vec<u8>, ValueRef<'_>)) {
+    out.push(b'[');
+    for (i, value) in values.enumerate() {
+        if i > 0 {
+            out.push(b',');
+        }
+        put(out, value);
+    }
+    out.push(b']');
 }
 
 fn put_tagged(out: &mut Vec<u8>, tag: &[u8], content: impl FnOnce(&mut Vec<u8>)) {
@@ -287,7 +305,7 @@ mod tests {
     use super::*;
     use crate::{Described, What};
     use core::time::Duration;
-    use peerglass_core::{Key, Operation, Peer, Time, describe::Step};
+    use peerglass_core::{Key, Operation, Peer, Time, Value, describe::Step};
 
     fn record(what: What) -> Record {
         Record { seq: 8, time: Time::from_nanos(1_500_000), peer: Peer(1), cause: Some(7), what }
@@ -303,12 +321,12 @@ mod tests {
     fn a_message_is_one_line_of_columns_in_a_fixed_order() {
         let mut fields = Fields::new();
         fields.add("target", Key::from_bytes([0xab; 32]));
-        let message = Described { name: "FIND_NODE", fields };
+        let message = Described { protocol: "kad", name: "FIND_NODE", fields };
         let key = "ab".repeat(32);
         assert_eq!(
             line(What::Sent { to: Peer(2), message, bytes: 71 }),
             format!(
-                r#"{{"seq":8,"t_ns":"1500000","peer":1,"cause":7,"kind":"sent","other":2,"name":"FIND_NODE","bytes":71,"fields":{{"target":{{"key":"{key}"}}}}}}"#
+                r#"{{"seq":8,"t_ns":"1500000","peer":1,"cause":7,"kind":"sent","other":2,"protocol":"kad","name":"FIND_NODE","bytes":71,"fields":{{"target":{{"key":"{key}"}}}}}}"#
             )
         );
     }
@@ -325,8 +343,10 @@ mod tests {
     #[test]
     fn numbers_that_json_readers_would_round_are_tagged_strings() {
         let mut out = Vec::new();
-        put_value(&mut out, &Value::List(vec![Value::Number(EXACT), Value::Number(EXACT + 1), Value::Real(1.0), Value::Real(f64::NAN)]));
-        assert_eq!(String::from_utf8(out).unwrap(), r#"[9007199254740992,{"number":"9007199254740993"},1.0,{"real":"NaN"}]"#);
+        let mut fields = Fields::new();
+        fields.add("n", vec![Value::Number(EXACT), Value::Number(EXACT + 1), Value::Real(1.0), Value::Real(f64::NAN)]);
+        put_fields(&mut out, &fields);
+        assert_eq!(String::from_utf8(out).unwrap(), r#"{"n":[9007199254740992,{"number":"9007199254740993"},1.0,{"real":"NaN"}]}"#);
     }
 
     /// Takes so many bytes, then fails.
@@ -346,7 +366,7 @@ mod tests {
     fn a_full_disk_is_not_lost_on_the_way() {
         let mut out = JsonLines::new(Disk(100_000), &RunHeader::sim("full", 1));
         for _ in 0..10_000 {
-            out.record(record(What::Up));
+            out.record(&record(What::Up));
         }
         assert_eq!(out.error().map(io::Error::kind), Some(io::ErrorKind::StorageFull));
         assert_eq!(out.finish().map_err(|error| error.kind()), Err(io::ErrorKind::StorageFull));
@@ -355,7 +375,7 @@ mod tests {
     #[test]
     fn a_recorder_that_is_dropped_early_saves_what_it_has() {
         let mut file = Vec::new();
-        JsonLines::new(&mut file, &RunHeader::sim("early", 1)).record(record(What::Up));
+        JsonLines::new(&mut file, &RunHeader::sim("early", 1)).record(&record(What::Up));
         assert_eq!(file.iter().filter(|byte| **byte == b'\n').count(), 2);
     }
 
@@ -363,7 +383,7 @@ mod tests {
     fn memory_stays_bounded_whatever_is_recorded() {
         let mut out = JsonLines::new(io::sink(), &RunHeader::sim("long", 1));
         for _ in 0..100_000 {
-            out.record(record(What::Up));
+            out.record(&record(What::Up));
         }
         assert!(out.out.bytes.capacity() <= 2 * BUFFER, "{} bytes", out.out.bytes.capacity());
     }

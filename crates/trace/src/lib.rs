@@ -25,26 +25,38 @@
 //! |---|---|
 //! | [`record`] | [`Record`], [`What`] happened, [`DropCause`], and the flat [`View`] that all tables share |
 //! | [`recorder`] | [`Recorder`], [`Capture`] and the recorders that keep records in memory |
+//! | [`pen`] | [`Pen`], with which drivers write |
 //! | [`header`] | [`RunHeader`]: what a run was, so that it can be replayed |
 //! | [`json`], [`csv`] | the two text formats |
 //! | [`read`] | reading JSON Lines back |
 //! | [`filter`] | [`Filter`]: which records to keep, in one line of text |
+//! | [`tally`] | [`Tallies`]: counts by kind, type, peer, pair or interval, from records alone |
+//! | [`walk`] | [`Walk`]: one operation step by step, with the messages it cost |
+//! | [`topology`] | who is there and who knows whom, at any time; graph measures; graph formats |
 //! | [`totals`] | [`Totals`]: counts that drivers keep even when nobody records |
 
 pub mod csv;
 pub mod filter;
 pub mod header;
 pub mod json;
+mod line;
+pub mod pen;
 pub mod read;
 pub mod record;
 pub mod recorder;
+pub mod tally;
+pub mod topology;
 pub mod totals;
+pub mod walk;
 
 pub use csv::Csv;
 pub use filter::{Filter, FilterError};
 pub use header::{RunHeader, Source};
 pub use json::JsonLines;
+pub use pen::{Cause, Pen, Words};
 pub use read::{ReadError, Reader, Row};
 pub use record::{Described, DropCause, Record, View, What};
 pub use recorder::{Capture, Counting, Off, Recorder, Tee};
+pub use tally::{By, Tallies, Tally};
 pub use totals::{MessageKind, MessageTotal, Totals};
+pub use walk::Walk;

@@ -7,7 +7,7 @@ use core::fmt;
 use core::time::Duration;
 use std::io::{self, BufRead, Read};
 
-use peerglass_core::{Key, Peer, Time, Value};
+use peerglass_core::{Fields, Key, Peer, Time, Value};
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use thiserror::Error;
 
@@ -72,6 +72,9 @@ pub struct Row {
     /// The other peer.
     #[serde(default, deserialize_with = "some_peer")]
     pub other: Option<Peer>,
+    /// The protocol of the message, command, event, timer or step.
+    #[serde(default)]
+    pub protocol: Option<String>,
     /// The name of the message, command, event, timer, step or fault.
     #[serde(default)]
     pub name: Option<String>,
@@ -90,6 +93,14 @@ pub struct Row {
 }
 
 impl Row {
+    /// With the protocol that the operation tells.
+    fn whole(mut self) -> Self {
+        if self.protocol.is_none() {
+            self.protocol = self.operation.as_ref().and_then(|operation| operation.split_once('#')).map(|(protocol, _)| protocol.to_owned());
+        }
+        self
+    }
+
     /// The value of the field called `name`.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&Value> {
@@ -107,11 +118,12 @@ impl From<&Record> for Row {
             cause: view.cause,
             kind: view.kind.to_owned(),
             other: view.other,
+            protocol: view.protocol.map(str::to_owned),
             name: view.name.map(str::to_owned),
             bytes: view.bytes,
             why: view.why.map(str::to_owned),
             operation: view.operation.map(|operation| operation.to_string()),
-            fields: view.fields.into_iter().flatten().map(|field| (field.name.to_owned(), field.value.clone())).collect(),
+            fields: view.fields.into_iter().flat_map(Fields::iter).map(|field| (field.name.to_owned(), field.value.to_value())).collect(),
         }
     }
 }
@@ -156,7 +168,7 @@ impl<B: BufRead> Reader<B> {
         };
         match serde_json::from_str(&self.text) {
             _ if length == 0 => Ok(None),
-            Ok(row) => Ok(Some(row)),
+            Ok(row) => Ok(Some(Row::whole(row))),
             Err(_) if length as u64 == MAX_LINE => Err(ReadError::TooLong { line }),
             Err(_) if !self.text.ends_with('\n') => Err(ReadError::Truncated { line }),
             Err(why) => Err(ReadError::Malformed { line, why: why.to_string() }),
@@ -176,6 +188,12 @@ impl<B: BufRead> Iterator for Reader<B> {
         self.over = !matches!(row, Some(Ok(_)));
         row
     }
+}
+
+/// Contents from the JSON object that [`crate::json::put_fields`] writes; `None` when it is something else.
+#[must_use]
+pub fn fields_from_json(text: &str) -> Option<Vec<(String, Value)>> {
+    fields(&mut serde_json::Deserializer::from_str(text)).ok()
 }
 
 fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
@@ -256,6 +274,7 @@ impl<'de> Visitor<'de> for TypedVisitor {
 fn tagged(tag: &str, content: &Value) -> Option<Value> {
     match (tag, content) {
         ("peer", Value::Number(v)) => u32::try_from(*v).ok().map(|v| Value::Peer(Peer(v))),
+        ("peers", Value::List(v)) => v.iter().map(peer_of).collect::<Option<_>>().map(Value::List),
         ("number", Value::Text(v)) => v.parse().ok().map(Value::Number),
         ("real", Value::Text(v)) => v.parse().ok().map(Value::Real),
         ("bytes", Value::Text(v)) => unhex(v).map(Value::Bytes),
@@ -264,6 +283,11 @@ fn tagged(tag: &str, content: &Value) -> Option<Value> {
         ("ns", Value::Text(v)) => v.parse().ok().and_then(duration).map(Value::Duration),
         _ => None,
     }
+}
+
+fn peer_of(number: &Value) -> Option<Value> {
+    let Value::Number(number) = number else { return None };
+    u32::try_from(*number).ok().map(|number| Value::Peer(Peer(number)))
 }
 
 fn duration(ns: u128) -> Option<Duration> {

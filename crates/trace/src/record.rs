@@ -39,6 +39,8 @@ pub struct Record {
 /// A message, command, event or timer as its [`Describe`] told it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Described {
+    /// The protocol it belongs to: `kad`. Empty where there is only one.
+    pub protocol: &'static str,
     /// Its name in the field's words.
     pub name: &'static str,
     /// What it holds. Empty unless [`Capture::Full`](crate::Capture::Full) was wanted.
@@ -49,13 +51,13 @@ impl Described {
     /// The name alone.
     #[must_use]
     pub fn name_of(thing: &impl Describe) -> Self {
-        Self { name: thing.name(), fields: Fields::new() }
+        Self { protocol: thing.protocol(), name: thing.name(), fields: Fields::new() }
     }
 
     /// The name and all fields.
     #[must_use]
     pub fn of(thing: &impl Describe) -> Self {
-        Self { name: thing.name(), fields: Fields::of(thing) }
+        Self { protocol: thing.protocol(), name: thing.name(), fields: Fields::of(thing) }
     }
 }
 
@@ -97,8 +99,8 @@ pub enum What {
     Dropped {
         /// For whom it was.
         to: Peer,
-        /// Its name.
-        message: &'static str,
+        /// Which, without contents: they stand in the sent record, its cause.
+        message: Described,
         /// Its size on the wire.
         bytes: u64,
         /// Why.
@@ -164,6 +166,21 @@ impl What {
             What::LinkDown { .. } => 10,
             What::Step { .. } => 11,
             What::Fault { .. } => 12,
+        }
+    }
+
+    /// The contents, for a driver that fills the same memory again.
+    #[must_use]
+    pub fn into_fields(self) -> Option<Fields> {
+        match self {
+            What::Command(thing)
+            | What::Event(thing)
+            | What::Timer(thing)
+            | What::Sent { message: thing, .. }
+            | What::Received { message: thing, .. }
+            | What::Dropped { message: thing, .. } => Some(thing.fields),
+            What::Step { step, .. } => Some(step.fields),
+            _ => None,
         }
     }
 
@@ -253,8 +270,10 @@ pub struct View<'a> {
     pub cause: Option<u64>,
     /// What kind: one of [`What::NAMES`].
     pub kind: &'static str,
-    /// The other peer: receiver, sender, or who is unreachable.
+    /// The other peer: receiver, sender, who is unreachable, or whom a step is about (its field `peer`).
     pub other: Option<Peer>,
+    /// The protocol of the message, command, event, timer or step.
+    pub protocol: Option<&'static str>,
     /// The name of the message, command, event, timer, step or fault.
     pub name: Option<&'static str>,
     /// A message's size on the wire.
@@ -278,6 +297,7 @@ impl Record {
             cause: self.cause,
             kind: self.what.kind(),
             other: None,
+            protocol: None,
             name: None,
             bytes: None,
             why: None,
@@ -292,11 +312,18 @@ impl Record {
                 View { other: Some(*other), bytes: Some(*bytes), ..blank }.describing(message)
             }
             What::Dropped { to, message, bytes, why } => {
-                View { other: Some(*to), name: Some(message), bytes: Some(*bytes), why: Some(why.name()), ..blank }
+                View { other: Some(*to), bytes: Some(*bytes), why: Some(why.name()), ..blank }.describing(message)
             }
             What::Unreachable { peer } => View { other: Some(*peer), ..blank },
             What::LinkUp { peer, detail } | What::LinkDown { peer, detail } => View { other: Some(*peer), why: Some(detail), ..blank },
-            What::Step { operation, step } => View { operation: Some(*operation), name: Some(step.name), fields: Some(&step.fields), ..blank },
+            What::Step { operation, step } => View {
+                other: step.fields.peer(),
+                operation: Some(*operation),
+                protocol: Some(operation.protocol),
+                name: Some(step.name),
+                fields: Some(&step.fields),
+                ..blank
+            },
             What::Fault { name, detail } => View { name: Some(name), why: Some(detail), ..blank },
         }
     }
@@ -304,6 +331,6 @@ impl Record {
 
 impl<'a> View<'a> {
     fn describing(self, thing: &'a Described) -> Self {
-        View { name: Some(thing.name), fields: Some(&thing.fields), ..self }
+        View { protocol: Some(thing.protocol).filter(|name| !name.is_empty()), name: Some(thing.name), fields: Some(&thing.fields), ..self }
     }
 }

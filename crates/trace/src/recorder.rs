@@ -9,15 +9,53 @@ use std::io;
 use crate::{Record, What};
 
 /// How much a recorder wants to know.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Capture {
     /// Nothing.
     #[default]
     Off,
+    /// What applications asked and were told, the steps of operations, and what became of peers and links: no messages, no timers.
+    Operations,
     /// Every record but steps, without contents.
     Summary,
     /// Everything.
     Full,
+}
+
+impl Capture {
+    /// Whether messages and timers are recorded.
+    #[must_use]
+    pub const fn messages(self) -> bool {
+        matches!(self, Capture::Summary | Capture::Full)
+    }
+
+    /// Whether steps are recorded, and contents wherever something is.
+    #[must_use]
+    pub const fn contents(self) -> bool {
+        matches!(self, Capture::Operations | Capture::Full)
+    }
+
+    /// Its name in files and on command lines.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Capture::Off => "off",
+            Capture::Operations => "operations",
+            Capture::Summary => "summary",
+            Capture::Full => "full",
+        }
+    }
+
+    /// The least that holds both.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        match (self.messages() || other.messages(), self.contents() || other.contents()) {
+            (true, true) => Capture::Full,
+            (true, false) => Capture::Summary,
+            (false, true) => Capture::Operations,
+            (false, false) => Capture::Off,
+        }
+    }
 }
 
 /// Takes records, in the order of their numbers.
@@ -25,8 +63,8 @@ pub trait Recorder {
     /// How much to build. Asked once, when the run starts.
     fn wants(&self) -> Capture;
 
-    /// Takes one record.
-    fn record(&mut self, record: Record);
+    /// Takes one record. It is lent: its driver uses the memory of its contents again for the next one.
+    fn record(&mut self, record: &Record);
 
     /// The first error met, if any. Records after it were not kept.
     fn error(&self) -> Option<&io::Error> {
@@ -43,7 +81,7 @@ impl<R: Recorder + ?Sized> Recorder for Box<R> {
     fn wants(&self) -> Capture {
         (**self).wants()
     }
-    fn record(&mut self, record: Record) {
+    fn record(&mut self, record: &Record) {
         (**self).record(record);
     }
     fn error(&self) -> Option<&io::Error> {
@@ -62,7 +100,7 @@ impl Recorder for Off {
     fn wants(&self) -> Capture {
         Capture::Off
     }
-    fn record(&mut self, _: Record) {}
+    fn record(&mut self, _: &Record) {}
 }
 
 /// Keeps everything in memory.
@@ -70,8 +108,8 @@ impl Recorder for Vec<Record> {
     fn wants(&self) -> Capture {
         Capture::Full
     }
-    fn record(&mut self, record: Record) {
-        self.push(record);
+    fn record(&mut self, record: &Record) {
+        self.push(record.clone());
     }
 }
 
@@ -81,17 +119,15 @@ pub struct Tee<A, B>(pub A, pub B);
 
 impl<A: Recorder, B: Recorder> Recorder for Tee<A, B> {
     fn wants(&self) -> Capture {
-        self.0.wants().max(self.1.wants())
+        self.0.wants().with(self.1.wants())
     }
 
-    fn record(&mut self, record: Record) {
-        match (self.0.wants(), self.1.wants()) {
-            (Capture::Off, _) => self.1.record(record),
-            (_, Capture::Off) => self.0.record(record),
-            _ => {
-                self.0.record(record.clone());
-                self.1.record(record);
-            }
+    fn record(&mut self, record: &Record) {
+        if self.0.wants() != Capture::Off {
+            self.0.record(record);
+        }
+        if self.1.wants() != Capture::Off {
+            self.1.record(record);
         }
     }
 
@@ -137,7 +173,7 @@ impl Recorder for Counting {
     fn wants(&self) -> Capture {
         self.capture
     }
-    fn record(&mut self, record: Record) {
+    fn record(&mut self, record: &Record) {
         self.counts[record.what.index()] += 1;
     }
 }
@@ -156,7 +192,7 @@ mod tests {
         fn wants(&self) -> Capture {
             Capture::Summary
         }
-        fn record(&mut self, _: Record) {}
+        fn record(&mut self, _: &Record) {}
         fn finish(&mut self) -> io::Result<()> {
             Err(io::Error::other("full"))
         }
@@ -166,11 +202,11 @@ mod tests {
     fn a_tee_wants_the_most_and_feeds_both_but_not_one_that_is_off() {
         let mut tee = Tee(Vec::new(), Counting::new(Capture::Summary));
         assert_eq!(tee.wants(), Capture::Full);
-        tee.record(up(0));
+        tee.record(&up(0));
         assert_eq!((tee.0.len(), tee.1.count("up"), tee.1.total()), (1, 1, 1));
 
         let mut half = Tee(Counting::new(Capture::Off), Counting::new(Capture::Summary));
-        half.record(up(0));
+        half.record(&up(0));
         assert_eq!((half.0.total(), half.1.total()), (0, 1));
     }
 

@@ -143,7 +143,7 @@ impl Totals {
                 self.delivered(kind, *bytes);
             }
             What::Dropped { message, why, .. } => {
-                let kind = self.kind(message);
+                let kind = self.kind(message.name);
                 self.dropped(kind, *why);
             }
             What::Event(event) => self.event(event.name),
@@ -283,7 +283,12 @@ mod tests {
         observed.observe(&What::Sent { to: Peer(1), message: ping.clone(), bytes: 10 });
         observed.observe(&What::Sent { to: Peer(1), message: ping.clone(), bytes: 20 });
         observed.observe(&What::Received { from: Peer(0), message: ping, bytes: 10 });
-        observed.observe(&What::Dropped { to: Peer(1), message: "PING", bytes: 20, why: DropCause::Loss });
+        observed.observe(&What::Dropped {
+            to: Peer(1),
+            message: Described { name: "PING", ..Described::default() },
+            bytes: 20,
+            why: DropCause::Loss,
+        });
         assert_eq!(observed, counted);
         assert_eq!(counted.all(), MessageTotal { sent: 2, delivered: 1, dropped: 1, bytes_sent: 30, bytes_delivered: 10 });
     }

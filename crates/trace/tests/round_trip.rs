@@ -41,7 +41,7 @@ fn fields() -> impl Strategy<Value = Fields> {
 
 fn what() -> impl Strategy<Value = What> {
     let peer = || any::<u32>().prop_map(Peer);
-    let described = || fields().prop_map(|fields| Described { name: "=FIND,\"NODE\"", fields });
+    let described = || fields().prop_map(|fields| Described { protocol: "@kad", name: "=FIND,\"NODE\"", fields });
     prop_oneof![
         Just(What::Up),
         text().prop_map(|why| What::Down { why: why.into() }),
@@ -52,7 +52,7 @@ fn what() -> impl Strategy<Value = What> {
         (peer(), described(), any::<u64>()).prop_map(|(from, message, bytes)| What::Received { from, message, bytes }),
         (peer(), any::<u64>(), proptest::sample::select(DropCause::ALL.to_vec())).prop_map(|(to, bytes, why)| What::Dropped {
             to,
-            message: "PING",
+            message: Described { protocol: "", name: "PING", fields: Fields::new() },
             bytes,
             why
         }),
@@ -77,7 +77,7 @@ fn record() -> impl Strategy<Value = Record> {
 
 fn json(header: &RunHeader, records: &[Record]) -> Vec<u8> {
     let mut out = JsonLines::new(Vec::new(), header);
-    records.iter().for_each(|record| out.record(record.clone()));
+    records.iter().for_each(|record| out.record(record));
     out.into_inner().expect("a Vec takes everything")
 }
 
@@ -126,7 +126,7 @@ proptest! {
     #[test]
     fn csv_tables_round_trip_and_no_text_cell_is_a_formula(records in proptest::collection::vec(record(), 0..6)) {
         let mut out = Csv::new(Vec::new());
-        records.iter().for_each(|record| out.record(record.clone()));
+        records.iter().for_each(|record| out.record(record));
         let table = String::from_utf8(out.into_inner().unwrap()).unwrap();
         let rows = cells(&table);
         prop_assert_eq!(&rows[0], &COLUMNS);
@@ -136,8 +136,8 @@ proptest! {
             prop_assert_eq!(cells.len(), COLUMNS.len());
             prop_assert_eq!(&cells[0], &row.seq.to_string());
             prop_assert_eq!(&cells[4], &row.kind);
-            prop_assert_eq!(unguard(&cells[6]), row.name.clone().unwrap_or_default());
-            prop_assert_eq!(unguard(&cells[8]), row.why.clone().unwrap_or_default());
+            prop_assert_eq!(unguard(&cells[7]), row.name.clone().unwrap_or_default());
+            prop_assert_eq!(unguard(&cells[9]), row.why.clone().unwrap_or_default());
             prop_assert!(cells.iter().all(|cell| !cell.starts_with(['=', '+', '-', '@', '\t', '\r'])), "{:?}", cells);
         }
     }

@@ -315,10 +315,10 @@ mod tests {
     fn what_is_recorded_can_be_filtered_by_name_and_field() {
         let operation = Operation { protocol: "transfer", number: 7 };
         let event = Event::Done { operation, summary: FetchSummary { blocks: 3, ..FetchSummary::default() } };
-        assert_eq!((event.name(), Fields::of(&event).get("blocks")), ("done", Some(&Value::Number(3))));
+        assert_eq!((event.name(), Fields::of(&event).get("blocks")), ("done", Some(Value::Number(3))));
         let command = Command::Local { cid: leaf(1), found: None };
-        assert_eq!((command.name(), Fields::of(&command).get("here")), ("local", Some(&Value::Bool(false))));
-        assert_eq!(Fields::of(&Timer::Answer(Peer(4))).get("peer"), Some(&Value::Peer(Peer(4))));
+        assert_eq!((command.name(), Fields::of(&command).get("here")), ("local", Some(Value::Bool(false))));
+        assert_eq!(Fields::of(&Timer::Answer(Peer(4))).get("peer"), Some(Value::Peer(Peer(4))));
     }
 
     #[test]

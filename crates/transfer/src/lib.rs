@@ -63,6 +63,9 @@ pub mod wire;
 #[cfg(test)]
 mod tests;
 
+/// What the protocol is called in records.
+pub const PROTOCOL: &str = "transfer";
+
 pub use config::Config;
 pub use event::{Command, Event, FetchError, FetchSummary, Local, Timer};
 pub use ledger::{Account, Ledger};

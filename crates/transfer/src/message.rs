@@ -147,6 +147,6 @@ mod tests {
         assert_eq!(message.name(), "WANT_BLOCK");
         message.blocks.push(Block { cid: name(3), size: 5 });
         assert_eq!(message.name(), "BLOCK");
-        assert_eq!(Fields::of(&message).get("bytes"), Some(&Value::Number(5)));
+        assert_eq!(Fields::of(&message).get("bytes"), Some(Value::Number(5)));
     }
 }

@@ -233,5 +233,5 @@ impl Session {
 
 /// The operation of a fetch.
 pub(crate) fn operation(number: u32) -> Operation {
-    Operation { protocol: "transfer", number }
+    Operation { protocol: crate::PROTOCOL, number }
 }

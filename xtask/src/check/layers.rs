@@ -1,8 +1,8 @@
 //! Who may lean on whom. The table is the drawing of ARCHITECTURE.md as data.
 //!
 //! ```text
-//! 5  cli  py                          -> lab, node
-//! 4  lab -> sim, stack, trace            node -> stack, trace, store, and tokio, libp2p
+//! 5  cli  py                          -> lab, node, archive
+//! 4  lab -> sim, stack, trace            node -> stack, trace, store, and tokio, libp2p            archive -> trace
 //! 3  sim -> core, trace                  stack -> every protocol crate
 //! 2  transfer -> core, store             chat -> core      trace -> core
 //! 1  kad overlay gossip agree mesh mix -> core             store -> core
@@ -32,7 +32,7 @@ const fn place(name: &'static str, rank: u8, below: &'static [&'static str]) -> 
     Place { name, rank, below }
 }
 
-const TABLE: [Place; 17] = [
+const TABLE: [Place; 18] = [
     place("core", 0, &[]),
     place("kad", 1, &["core"]),
     place("overlay", 1, &["core"]),
@@ -48,8 +48,9 @@ const TABLE: [Place; 17] = [
     place("stack", 3, &["kad", "overlay", "gossip", "agree", "mesh", "mix", "transfer", "chat"]),
     place("lab", 4, &["sim", "stack", "trace"]),
     place("node", 4, &["stack", "trace", "store"]),
-    place("cli", 5, &["lab", "node"]),
-    place("py", 5, &["lab", "node"]),
+    place("archive", 4, &["trace"]),
+    place("cli", 5, &["lab", "node", "archive"]),
+    place("py", 5, &["lab", "node", "archive"]),
 ];
 
 /// The first rank that may know the real world.

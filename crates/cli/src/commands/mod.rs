@@ -3,6 +3,9 @@
 pub(crate) mod demo;
 pub(crate) mod get;
 pub(crate) mod hunt;
+pub(crate) mod inspect;
 pub(crate) mod node;
 pub(crate) mod share;
 pub(crate) mod sim;
+pub(crate) mod topology;
+pub(crate) mod trace;

@@ -2,15 +2,16 @@
 
 use std::fmt::{self, Display};
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
+use peerglass_archive::Recording;
 use peerglass_core::Time;
 use peerglass_lab::laws::{LawName, Laws, Replay, WatchedRun};
 use peerglass_lab::{Panic, Run, Scenario, Summary, Violation, memory};
-use peerglass_trace::{Capture, Counting, JsonLines, Off, Recorder, RunHeader};
+use peerglass_trace::{Capture, Counting, Off, Recorder, RunHeader};
 use serde::Serialize;
 
 use crate::args::{Contents, SimArgs};
@@ -151,25 +152,21 @@ impl Done {
 /// What is recorded counts as records, so that under laws the numbers are the same with `--out` and without, unless everything is asked for.
 fn capture(args: &SimArgs) -> Capture {
     match (args.capture, &args.check) {
+        (Some(Contents::Operations), _) => Capture::Operations,
         (Some(Contents::Summary), _) | (None, Some(_)) => Capture::Summary,
         (Some(Contents::Full), _) | (None, None) => Capture::Full,
     }
 }
 
-/// Runs a scenario and leaves `run.json` and `records.jsonl` in `dir`.
+/// Runs a scenario and leaves its records in `dir`.
 pub(crate) fn record(scenario: Scenario, seed: u64, dir: &Path, capture: Capture, laws: Option<&Laws>, output: Output) -> Result<Done, Failure> {
-    let doing = |what: &str| format!("write {what} into {}", dir.display());
     fs::create_dir_all(dir).while_doing(|| format!("make the directory {} (choose another with --out)", dir.display()))?;
     let header = RunHeader::sim(&scenario.title, seed).with_scenario_hash(&scenario.hash());
-    let records = Finished::create(dir.join("records.jsonl")).while_doing(|| doing("records.jsonl"))?;
-    let recorder = JsonLines::new(BufWriter::with_capacity(1 << 20, records.file()), &header).capturing(capture);
-    let done = match laws {
-        Some(laws) => check(scenario, seed, recorder, laws, output)?.0,
-        None => simulate(scenario, seed, 1, recorder, output)?.0,
-    };
-    records.keep().while_doing(|| doing("records.jsonl"))?;
-    write(dir, "run.json", header.to_json() + "\n")?;
-    Ok(done)
+    let recording = Recording::create(dir, header, capture).blaming_input(|| format!("record into {}", dir.display()))?;
+    Ok(match laws {
+        Some(laws) => check(scenario, seed, recording, laws, output)?.0,
+        None => simulate(scenario, seed, 1, recording, output)?.0,
+    })
 }
 
 /// Leaves `summary.json` in `dir`.

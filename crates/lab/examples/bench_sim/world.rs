@@ -7,7 +7,7 @@ use peerglass_core::{Peer, Rng, Time};
 use peerglass_kad::{Name, Target};
 use peerglass_sim::{Host, HostCx, Latency, LinkFault, LinkRule, Loss, Network, PeerFault, PeerSet, Setup, Simulation, Spread};
 use peerglass_stack::{Command, Config, Event, Stack, wire_len};
-use peerglass_trace::Off;
+use peerglass_trace::{Off, Recorder};
 
 /// Within which all lookups begin.
 pub(crate) const LOOKUP_SPAN: Duration = Duration::from_secs(60);
@@ -49,8 +49,8 @@ impl Host<Stack> for Searcher {
     }
 }
 
-pub(crate) struct World {
-    sim: Simulation<Stack, Searcher, Off>,
+pub(crate) struct World<R: Recorder = Off> {
+    sim: Simulation<Stack, Searcher, R>,
     pub(crate) peers: u32,
     /// When all had joined.
     pub(crate) began: Time,
@@ -58,6 +58,16 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(peers: u32) -> Self {
+        Self::recorded(peers, Off)
+    }
+
+    pub(crate) fn fork(&self) -> Self {
+        self.fork_into(Off)
+    }
+}
+
+impl<R: Recorder> World<R> {
+    pub(crate) fn recorded(peers: u32, recorder: R) -> Self {
         let latency = Latency::LogNormal { median: Duration::from_millis(50), sigma: 0.5, least: Duration::from_millis(5) };
         let network = Network { latency, spread: Spread::PerPair, loss: Loss::Bernoulli(0.01), ..Network::default() };
         let mut config = Config::default();
@@ -66,7 +76,7 @@ impl World {
         // What is measured is joins and lookups: no refresh falls into that time.
         config.kad.rejoin_interval = Duration::from_secs(7200);
         config.kad.refresh_interval = Duration::from_secs(7200);
-        let sim = Simulation::new(Setup { seed: 1, config, network, wire_len, recorder: Off }).expect("the parameters are right");
+        let sim = Simulation::new(Setup { seed: 1, config, network, wire_len, recorder }).expect("the parameters are right");
         Self { sim, peers, began: Time::ZERO }
     }
 
@@ -121,8 +131,14 @@ impl World {
         }
     }
 
-    pub(crate) fn fork(&self) -> Self {
-        Self { sim: self.sim.fork(Off), peers: self.peers, began: self.began }
+    pub(crate) fn fork_into(&self, recorder: R) -> Self {
+        Self { sim: self.sim.fork(recorder), peers: self.peers, began: self.began }
+    }
+
+    /// The records so far, all written. Nothing happens any more.
+    #[allow(dead_code, reason = "only a benchmark that records asks")]
+    pub(crate) fn into_recorder(self) -> R {
+        self.sim.into_recorder().expect("the records can be written")
     }
 
     pub(crate) fn run_until(&mut self, time: Time) {

@@ -2,10 +2,9 @@
 
 use peerglass_core::{Effect, Peer, Time};
 use peerglass_stack::{Command, Event, Message, Stack};
-use peerglass_trace::What;
+use peerglass_trace::{Cause, What};
 
 use super::Driver;
-use super::record::Cause;
 use super::requests::Answer;
 use crate::notice::Notice;
 use crate::swarm::Streams;

@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use peerglass_core::wire::put_frame;
-use peerglass_core::{Describe, Peer, Protocol};
+use peerglass_core::{Peer, Protocol};
 use peerglass_kad::wire::{Kind, WireMessage, request_from_wire, response_from_wire, to_wire};
 use peerglass_kad::{self as kad, Response};
 use peerglass_stack::{Command, Message};
-use peerglass_trace::{DropCause, What};
+use peerglass_trace::{Cause, Described, DropCause, What};
 use peerglass_transfer as transfer;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
@@ -19,7 +19,6 @@ use tokio::sync::oneshot;
 
 use super::Driver;
 use super::inputs::{Input, Reply, Silence};
-use super::record::Cause;
 use crate::book::ME;
 use crate::notice::Notice;
 use crate::profile::BITSWAP;
@@ -134,14 +133,17 @@ impl Driver {
             wire.encode(&mut body);
             put_frame(&mut frame, &body);
         }
-        let (name, bytes) = (message.name(), frame.len() as u64);
+        let bytes = frame.len() as u64;
+        let message = Message::Kad(message);
+        let told = Described::name_of(&message);
         let cause = self.log.sent(self.clock.now(), cause, to, &message, bytes);
+        let Message::Kad(message) = message else { return };
         let refused = match message {
             kad::Message::Response { id, response } => self.answer_kad(to, id, &response, frame),
             kad::Message::Request { id, request } => self.ask_kad(to, Ask { id, request, frame }, cause),
         };
         if let Err(why) = refused {
-            self.log.dropped(self.clock.now(), cause, to, name, bytes, why);
+            self.log.dropped(self.clock.now(), cause, to, told, bytes, why);
         }
     }
 
@@ -174,13 +176,13 @@ impl Driver {
 
     pub(super) fn send_transfer(&mut self, to: Peer, message: Box<transfer::Message>, cause: Cause) {
         let bytes = transfer::wire::wire_len(&message) as u64;
-        let name = message.name();
         self.disk.asked().sent(to, &message, self.giving_up);
         let message = Message::Transfer(message);
+        let told = Described::name_of(&message);
         let cause = self.log.sent(self.clock.now(), cause, to, &message, bytes);
         let Message::Transfer(message) = message else { return };
         if let Err(why) = self.enqueue_transfer(to, *message) {
-            self.log.dropped(self.clock.now(), cause, to, name, bytes, why);
+            self.log.dropped(self.clock.now(), cause, to, told, bytes, why);
         }
     }
 

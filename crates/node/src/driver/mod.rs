@@ -39,7 +39,7 @@ use futures::StreamExt;
 use libp2p::Swarm;
 use peerglass_core::{Acquaintances, Cx, Effect, Peer, Protocol, Rng, Sink};
 use peerglass_stack::{Command, Stack};
-use peerglass_trace::What;
+use peerglass_trace::{Cause, What};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinSet;
 
@@ -56,7 +56,7 @@ use crate::swarm::{Base, OpenError, Substream, Token};
 use clock::Clock;
 use connections::Connections;
 use inputs::{Input, Reply};
-use record::{Cause, Log, describe};
+use record::Log;
 use requests::{Request, Waiters};
 use timers::Timers;
 
@@ -207,14 +207,14 @@ impl Driver {
     fn on_timers(&mut self) {
         let now = self.clock.now();
         while let Some((timer, cause)) = self.timers.due(now) {
-            let cause = self.log.note(self.clock.now(), cause, |full| What::Timer(describe(&timer, full)));
+            let cause = self.log.timer(self.clock.now(), cause, &timer);
             self.feed(cause, |stack, cx| stack.on_timer(timer, cx));
         }
     }
 
     /// The local application asks.
     fn command(&mut self, command: Command, cause: Cause) {
-        let cause = self.log.note(self.clock.now(), cause, |full| What::Command(describe(&command, full)));
+        let cause = self.log.note(self.clock.now(), cause, |words| What::Command(words.describe(&command)));
         self.feed(cause, |stack, cx| stack.on_command(command, cx));
     }
 
@@ -229,7 +229,7 @@ impl Driver {
     fn feed(&mut self, cause: Cause, run: impl FnOnce(&mut Stack, &mut Cx<'_, Stack>)) {
         self.calls += 1;
         let mut rng = Rng::for_step(self.seed, ME, self.calls);
-        let mut effects = Effects { list: Vec::new(), watched: self.log.full() };
+        let mut effects = Effects { list: Vec::new(), watched: self.log.watches_steps() };
         let now = self.clock.now();
         let mut cx = Cx::new(now, ME, &self.config, Acquaintances::Known(&self.book), &mut rng, &mut effects);
         run(&mut self.stack, &mut cx);

@@ -6,12 +6,11 @@ use libp2p::swarm::{ConnectionId, DialError, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, StreamProtocol, identify, mdns};
 use peerglass_core::Peer;
 use peerglass_stack::Command;
-use peerglass_trace::What;
+use peerglass_trace::{Cause, What};
 use std::time::Duration;
 
 use super::Driver;
 use super::connections::{Connection, Next, Opening};
-use super::record::Cause;
 use crate::book::{Source, is_loopback};
 use crate::notice::Notice;
 use crate::profile::BITSWAP;

@@ -5,72 +5,58 @@
 
 use std::io;
 
-use peerglass_core::Time;
-use peerglass_core::{Describe, Peer};
-use peerglass_trace::{Capture, Described, DropCause, Record, Totals, What};
+use peerglass_core::{Describe, Peer, Time};
+use peerglass_trace::{Cause, Described, DropCause, Pen, Totals, What, Words};
 
 use crate::book::ME;
 use crate::options::BoxedRecorder;
 
-/// The record that led to something, if it was recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Cause(Option<u64>);
-
-impl Cause {
-    pub(crate) const NONE: Cause = Cause(None);
-}
-
 pub(crate) struct Log {
-    recorder: BoxedRecorder,
-    capture: Capture,
-    next: u64,
+    pen: Pen<BoxedRecorder>,
     totals: Totals,
 }
 
 impl Log {
     pub(crate) fn new(recorder: BoxedRecorder) -> Self {
-        Self { capture: recorder.wants(), recorder, next: 0, totals: Totals::new() }
+        Self { pen: Pen::new(recorder), totals: Totals::new() }
     }
 
-    /// Whether steps and contents are wanted.
-    pub(crate) fn full(&self) -> bool {
-        self.capture == Capture::Full
+    /// Whether the steps of operations are wanted.
+    pub(crate) fn watches_steps(&self) -> bool {
+        self.pen.watches_steps()
     }
 
     /// Records what `what` builds; builds nothing when recording is off.
-    pub(crate) fn note(&mut self, time: Time, cause: Cause, what: impl FnOnce(bool) -> What) -> Cause {
-        if self.capture == Capture::Off {
-            return Cause::NONE;
-        }
-        let what = what(self.full());
-        let seq = self.next;
-        self.recorder.record(Record { seq, time, peer: ME, cause: cause.0, what });
-        self.next += 1;
-        Cause(Some(seq))
+    pub(crate) fn note(&mut self, time: Time, cause: Cause, what: impl FnOnce(&mut Words) -> What) -> Cause {
+        self.pen.note(time, ME, cause, what)
+    }
+
+    pub(crate) fn timer(&mut self, time: Time, cause: Cause, timer: &impl Describe) -> Cause {
+        self.pen.note_traffic(time, ME, cause, |words| What::Timer(words.describe(timer)))
     }
 
     pub(crate) fn sent(&mut self, time: Time, cause: Cause, to: Peer, message: &impl Describe, bytes: u64) -> Cause {
         let kind = self.totals.kind(message.name());
         self.totals.sent(kind, bytes);
-        self.note(time, cause, |full| What::Sent { to, message: describe(message, full), bytes })
+        self.pen.note_traffic(time, ME, cause, |words| What::Sent { to, message: words.describe(message), bytes })
     }
 
     pub(crate) fn received(&mut self, time: Time, cause: Cause, from: Peer, message: &impl Describe, bytes: u64) -> Cause {
         let kind = self.totals.kind(message.name());
         self.totals.delivered(kind, bytes);
         // The sender's record is elsewhere, so the fields stand here, unlike in the simulator.
-        self.note(time, cause, |full| What::Received { from, message: describe(message, full), bytes })
+        self.pen.note_traffic(time, ME, cause, |words| What::Received { from, message: words.describe(message), bytes })
     }
 
-    pub(crate) fn dropped(&mut self, time: Time, cause: Cause, to: Peer, message: &'static str, bytes: u64, why: DropCause) {
-        let kind = self.totals.kind(message);
+    pub(crate) fn dropped(&mut self, time: Time, cause: Cause, to: Peer, message: Described, bytes: u64, why: DropCause) {
+        let kind = self.totals.kind(message.name);
         self.totals.dropped(kind, why);
-        self.note(time, cause, |_| What::Dropped { to, message, bytes, why });
+        self.pen.note_traffic(time, ME, cause, |_| What::Dropped { to, message, bytes, why });
     }
 
     pub(crate) fn event(&mut self, time: Time, cause: Cause, event: &impl Describe) -> Cause {
         self.totals.event(event.name());
-        self.note(time, cause, |full| What::Event(describe(event, full)))
+        self.note(time, cause, |words| What::Event(words.describe(event)))
     }
 
     pub(crate) fn totals(&self) -> &Totals {
@@ -79,11 +65,6 @@ impl Log {
 
     /// The first error met in writing.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
-        self.recorder.finish()
+        self.pen.finish()
     }
-}
-
-/// `thing` with its contents, or its name alone.
-pub(crate) fn describe(thing: &impl Describe, full: bool) -> Described {
-    if full { Described::of(thing) } else { Described::name_of(thing) }
 }

@@ -9,12 +9,11 @@ use peerglass_core::Peer;
 use peerglass_kad::Target;
 use peerglass_stack::{Command, Rejection, Tag};
 use peerglass_store::Cid;
-use peerglass_trace::Totals;
+use peerglass_trace::{Cause, Totals};
 use peerglass_transfer::{FetchError, FetchSummary};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Driver;
-use super::record::Cause;
 use crate::book::Source;
 use crate::node::{ConnectionInfo, JoinReport, PeerInfo, Status};
 

@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 
 use peerglass_core::Time;
 
-use super::record::Cause;
+use peerglass_trace::Cause;
 
 /// What waits for its time.
 #[derive(Debug)]

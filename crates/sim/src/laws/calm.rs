@@ -7,11 +7,10 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use peerglass_core::{Peer, Protocol, Time};
-use peerglass_trace::Off;
+use peerglass_trace::{Off, Pen};
 
 use super::View;
 use crate::fault::PeerFault;
-use crate::log::Log;
 use crate::queue::Queue;
 use crate::shard::{RUN, Stage};
 use crate::weather::Weather;
@@ -34,7 +33,7 @@ where
         world.taps = Vec::new();
         let shards = self.shards.to_vec();
         let (agenda, horizon) = (BTreeMap::new(), Time::MAX);
-        let log = Log::new(Off);
+        let log = Pen::new(Off);
         let mut calm = Simulation { world, shards, log, agenda, horizon, now: self.now, peers: self.peers, asked: self.asked, rules: self.rules };
         calm.forget_plans();
         calm.mend();

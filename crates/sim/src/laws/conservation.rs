@@ -158,7 +158,7 @@ impl<P: Protocol, H> Law<P, H> for Conservation {
                 Ok(())
             }
             What::Received { from, message, bytes } => self.fate(record, Message { from: *from, to: peer, name: message.name, bytes: *bytes }),
-            What::Dropped { to, message, bytes, .. } => self.fate(record, Message { from: peer, to: *to, name: message, bytes: *bytes }),
+            What::Dropped { to, message, bytes, .. } => self.fate(record, Message { from: peer, to: *to, name: message.name, bytes: *bytes }),
             _ => Ok(()),
         }
     }
@@ -189,7 +189,7 @@ mod tests {
     }
 
     fn dropped(cause: Option<u64>) -> (u32, Option<u64>, What) {
-        (1, cause, What::Dropped { to: Peer(2), message: "PING", bytes: 8, why: DropCause::Loss })
+        (1, cause, What::Dropped { to: Peer(2), message: Described { name: "PING", ..Described::default() }, bytes: 8, why: DropCause::Loss })
     }
 
     fn feed(law: &mut Conservation, whats: Vec<(u32, Option<u64>, What)>) -> Option<(usize, Breach)> {

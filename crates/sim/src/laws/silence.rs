@@ -110,7 +110,7 @@ mod tests {
     }
 
     fn dropped() -> What {
-        What::Dropped { to: Peer(9), message: "M", bytes: 1, why: DropCause::Loss }
+        What::Dropped { to: Peer(9), message: Described { name: "M", ..Described::default() }, bytes: 1, why: DropCause::Loss }
     }
 
     fn timer() -> What {

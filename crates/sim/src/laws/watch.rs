@@ -89,15 +89,15 @@ impl<P: Protocol, H, R: Recorder> Watch<P, H, R> {
 impl<P: Protocol, H, R: Recorder> Recorder for Watch<P, H, R> {
     /// At least what happens, without contents: laws live on it.
     fn wants(&self) -> Capture {
-        self.inner.wants().max(Capture::Summary)
+        self.inner.wants().with(Capture::Summary)
     }
 
-    fn record(&mut self, record: Record) {
+    fn record(&mut self, record: &Record) {
         if self.violation.is_some() {
             return;
         }
         self.last = Some(record.seq);
-        self.judge(record.time, false, |law| law.on_record(&record));
+        self.judge(record.time, false, |law| law.on_record(record));
         if self.passes {
             self.inner.record(record);
         }

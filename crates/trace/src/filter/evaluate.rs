@@ -60,7 +60,7 @@ fn text<L: Look + ?Sized>(column: Column, row: &L) -> Option<Cow<'_, str>> {
     match column {
         Column::Kind => Some(Cow::Borrowed(row.kind())),
         Column::Type => row.name().map(Cow::Borrowed),
-        Column::Proto => row.protocol(),
+        Column::Proto => row.protocol().map(Cow::Borrowed),
         Column::Why => row.why().map(Cow::Borrowed),
         Column::Operation => row.operation(),
         _ => None,

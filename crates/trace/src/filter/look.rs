@@ -2,10 +2,9 @@
 
 use std::borrow::Cow;
 
-use peerglass_core::{Peer, Time, Value};
+use peerglass_core::{Fields, Peer, Time, Value};
 
-use super::protocol;
-use crate::Row;
+use crate::{Row, View};
 
 /// A record that a filter can look at, without its being copied for that. A column is `None` where it has no meaning.
 ///
@@ -23,6 +22,8 @@ pub trait Look {
     fn kind(&self) -> &str;
     /// The other peer.
     fn other(&self) -> Option<Peer>;
+    /// The protocol of the message, timer or step.
+    fn protocol(&self) -> Option<&str>;
     /// The name of the message, command, event, timer, step or fault.
     fn name(&self) -> Option<&str>;
     /// A message's size on the wire.
@@ -35,10 +36,47 @@ pub trait Look {
     fn field(&self, name: &str) -> Option<Cow<'_, Value>>;
     /// Shows all fields to `see`, one after the other, until it says that it has seen enough; whether it said so.
     fn fields(&self, see: &mut dyn FnMut(&str, &Value) -> bool) -> bool;
+}
 
-    /// The protocol of the message, timer or step. The default takes it from the operation, or from the name.
-    fn protocol(&self) -> Option<Cow<'_, str>> {
-        protocol::of(self)
+impl Look for View<'_> {
+    fn seq(&self) -> u64 {
+        self.seq
+    }
+    fn time(&self) -> Time {
+        self.time
+    }
+    fn peer(&self) -> Peer {
+        self.peer
+    }
+    fn cause(&self) -> Option<u64> {
+        self.cause
+    }
+    fn kind(&self) -> &str {
+        self.kind
+    }
+    fn other(&self) -> Option<Peer> {
+        self.other
+    }
+    fn protocol(&self) -> Option<&str> {
+        self.protocol
+    }
+    fn name(&self) -> Option<&str> {
+        self.name
+    }
+    fn bytes(&self) -> Option<u64> {
+        self.bytes
+    }
+    fn why(&self) -> Option<&str> {
+        self.why
+    }
+    fn operation(&self) -> Option<Cow<'_, str>> {
+        self.operation.map(|operation| operation.to_string().into())
+    }
+    fn field(&self, name: &str) -> Option<Cow<'_, Value>> {
+        self.fields?.get(name).map(Cow::Owned)
+    }
+    fn fields(&self, see: &mut dyn FnMut(&str, &Value) -> bool) -> bool {
+        self.fields.into_iter().flat_map(Fields::iter).any(|field| see(field.name, &field.value.to_value()))
     }
 }
 
@@ -60,6 +98,9 @@ impl Look for Row {
     }
     fn other(&self) -> Option<Peer> {
         self.other
+    }
+    fn protocol(&self) -> Option<&str> {
+        self.protocol.as_deref()
     }
     fn name(&self) -> Option<&str> {
         self.name.as_deref()

@@ -4,7 +4,7 @@
 //! use peerglass_trace::{Filter, Row};
 //!
 //! let filter: Filter = "proto == kad && type == FIND_NODE && peer in 3..9 && time > 2s && size > 1KiB".parse()?;
-//! # let row: Row = serde_json::from_str(r#"{"seq":1,"t_ns":"2000000001","peer":8,"kind":"sent","other":1,"name":"FIND_NODE","bytes":1025}"#)?;
+//! # let row: Row = serde_json::from_str(r#"{"seq":1,"t_ns":"2000000001","peer":8,"kind":"sent","other":1,"protocol":"kad","name":"FIND_NODE","bytes":1025}"#)?;
 //! assert!(filter.matches(&row));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -80,7 +80,7 @@ fn simulate(file: &Path, peers: u32, dir: &Path, output: Output) -> Result<sim::
 fn left(out: &Path) -> String {
     format!(
         "Left in {}: summary.txt and summary.json; real/node-N.jsonl and .csv, all that each real node did, with contents and causes;\n\
-         simulated/records.jsonl, every message of every simulated peer. With contents and steps, another seed, or other faults:\n\
+         simulated/, every message of every simulated peer: look at it with `peerglass inspect`. With contents and steps, another seed, or other faults:\n\
          peerglass sim labs/first-look.toml --seed 2 --peers 200 --out run/",
         out.display()
     )

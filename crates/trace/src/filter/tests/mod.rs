@@ -23,6 +23,7 @@ fn sent() -> Row {
         cause: Some(16),
         kind: "sent".to_owned(),
         other: Some(Peer(8)),
+        protocol: Some("kad".to_owned()),
         name: Some("FIND_NODE".to_owned()),
         bytes: Some(1_500),
         why: None,
@@ -199,14 +200,11 @@ fn negation_binds_tighter_than_and_and_and_tighter_than_or() {
 
 #[test]
 fn records_tell_their_protocol() {
-    let of = |kind: &str, name: &str| Row { kind: kind.to_owned(), name: Some(name.to_owned()), ..sent() };
-    keep(&of("received", "BLOCK"), &["proto == transfer", "proto in {transfer}", "proto ^= trans"]);
-    keep(&of("timer", "refresh"), &["proto == kad"]);
+    let of = |protocol: &str| Row { protocol: Some(protocol.to_owned()), ..sent() };
+    keep(&of("transfer"), &["proto == transfer", "proto in {transfer}", "proto ^= trans"]);
     keep(&step(), &["proto == kad"]);
-    keep(&Row { operation: Some("flood#1".to_owned()), ..step() }, &["proto == \"flood\"", "proto != kad"]);
-    keep(&Row { fields: vec![("operation".to_owned(), "kad#3".into())], ..of("event", "found") }, &["proto == kad"]);
-    lose(&of("event", "found"), &["proto", "proto == kad", "proto != kad"]);
-    lose(&of("fault", "REJECTED"), &["proto"]);
+    keep(&of("flood"), &["proto == \"flood\"", "proto != kad"]);
+    lose(&Row { protocol: None, ..sent() }, &["proto", "proto == kad", "proto != kad"]);
 }
 
 #[test]

@@ -40,19 +40,8 @@ impl Said {
 
 const NAMES: [&str; 6] = ["FIND_NODE", "NODES", "BLOCK", "refresh", "find node", "done"];
 const WHYS: [&str; 3] = ["loss", "Peer down", "404"];
+const PROTOCOLS: [&str; 3] = ["kad", "transfer", "flood"];
 const OPERATIONS: [&str; 3] = ["kad#1", "kad#2", "flood#1"];
-
-/// What `kind`s and names mean, by the records' own documentation.
-fn protocol(row: &Row) -> Option<&str> {
-    if let Some(operation) = &row.operation {
-        return Some(&operation[..operation.find('#')?]);
-    }
-    match (&*row.kind, row.name.as_deref()?) {
-        ("sent" | "received" | "dropped", "FIND_NODE" | "NODES") | ("timer", "refresh") => Some("kad"),
-        ("sent" | "received" | "dropped", "BLOCK") => Some("transfer"),
-        _ => None,
-    }
-}
 
 fn number_of(column: &str, row: &Row) -> Option<u64> {
     let (me, other) = (u64::from(row.peer.0), row.other.map(|peer| u64::from(peer.0)));
@@ -123,7 +112,7 @@ fn texts() -> impl Strategy<Value = Said> {
             "type" => row.name.clone(),
             "why" => row.why.clone(),
             "operation" => row.operation.clone(),
-            "proto" => protocol(row).map(str::to_owned),
+            "proto" => row.protocol.clone(),
             _ => row.field("text").map(ToString::to_string),
         };
         let test = move |meaning: Rc<dyn Fn(&str) -> bool>| move |row: &Row| of(row).is_some_and(|text| meaning(&text));
@@ -141,8 +130,9 @@ fn texts() -> impl Strategy<Value = Said> {
 }
 
 fn others() -> impl Strategy<Value = Said> {
-    let text_of =
-        |row: &Row| format!("{row:?} {} p{} {:?}", protocol(row).unwrap_or(""), row.peer.0, row.other.map(|peer| peer.to_string())).to_lowercase();
+    let text_of = |row: &Row| {
+        format!("{row:?} {} p{} {:?}", row.protocol.as_deref().unwrap_or(""), row.peer.0, row.other.map(|peer| peer.to_string())).to_lowercase()
+    };
     prop_oneof![
         (0..6u64).prop_map(|n| Said::new(format!("fields.count >= {n}"), move |row| matches!(row.field("count"), Some(Value::Number(v)) if *v >= n))),
         (0..6u32).prop_map(|n| Said::new(format!("fields.list contains p{n}"), move |row| {
@@ -198,14 +188,16 @@ fn row() -> impl Strategy<Value = Row> {
         option::of(0..9u64),
         option::of(select(WHYS.to_vec())),
         option::weighted(0.3, select(OPERATIONS.to_vec())),
+        option::of(select(PROTOCOLS.to_vec())),
     );
-    (who, what, fields).prop_map(|((seq, time, peer, cause, kind, other), (name, bytes, why, operation), fields)| Row {
+    (who, what, fields).prop_map(|((seq, time, peer, cause, kind, other), (name, bytes, why, operation, protocol), fields)| Row {
         seq,
         time: Time::from_millis(time * 500),
         peer: Peer(peer),
         cause,
         kind: kind.to_owned(),
         other: other.map(Peer),
+        protocol: protocol.map(str::to_owned),
         name: name.map(str::to_owned),
         bytes: bytes.map(|n| n * 512),
         why: why.map(str::to_owned),

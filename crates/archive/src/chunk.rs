@@ -1,0 +1,206 @@
+//! [`Chunk`]: records gathered column by column, until there are enough for a row group.
+//!
+//! This is the side that a simulation waits for, so nothing is asked for here but copies: names become small numbers by their addresses, contents stay the bytes
+//! in which they were told. What they look like in a file is the business of [`encode`](crate::encode), on another thread.
+
+use std::sync::Arc;
+
+use peerglass_core::{Fields, Operation};
+use peerglass_trace::{Record, What};
+
+use crate::schema::{GROUP, GROUP_CONTENTS};
+
+/// Records, column by column.
+#[derive(Debug, Default)]
+pub(crate) struct Chunk {
+    pub(crate) seq: Vec<u64>,
+    pub(crate) time: Vec<i64>,
+    pub(crate) peer: Vec<u32>,
+    /// -1 for none.
+    pub(crate) cause: Vec<i64>,
+    pub(crate) kind: Vec<i8>,
+    pub(crate) other: Vec<u32>,
+    /// Whether there is another peer.
+    pub(crate) has_other: Vec<bool>,
+    /// -1 for none.
+    pub(crate) protocol: Vec<i16>,
+    /// -1 for none.
+    pub(crate) name: Vec<i16>,
+    /// Meaningful where [`has_bytes`].
+    pub(crate) bytes: Vec<i64>,
+    /// Of every record that has one, its place in the chunk and the reason.
+    pub(crate) why: Vec<(u32, String)>,
+    /// Meaningful where the kind is a step.
+    pub(crate) operation: Vec<u32>,
+    /// Where the contents of each record end.
+    pub(crate) ends: Vec<u32>,
+    /// For each field, two bytes with the number of its name, then its value.
+    pub(crate) contents: Vec<u8>,
+    /// All names so far, of things and of fields.
+    pub(crate) names: Arc<Vec<&'static str>>,
+}
+
+impl Chunk {
+    pub(crate) fn with_room() -> Self {
+        Self {
+            seq: Vec::with_capacity(GROUP),
+            time: Vec::with_capacity(GROUP),
+            peer: Vec::with_capacity(GROUP),
+            cause: Vec::with_capacity(GROUP),
+            kind: Vec::with_capacity(GROUP),
+            other: Vec::with_capacity(GROUP),
+            has_other: Vec::with_capacity(GROUP),
+            protocol: Vec::with_capacity(GROUP),
+            name: Vec::with_capacity(GROUP),
+            bytes: Vec::with_capacity(GROUP),
+            operation: Vec::with_capacity(GROUP),
+            ends: Vec::with_capacity(GROUP),
+            contents: Vec::with_capacity(GROUP_CONTENTS / 4),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.seq.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.seq.is_empty()
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.len() >= GROUP || self.contents.len() >= GROUP_CONTENTS
+    }
+
+    pub(crate) fn push(&mut self, record: &Record, names: &mut Names) {
+        let view = record.view();
+        if let Some(why) = view.why {
+            self.why.push((self.len() as u32, why.to_owned()));
+        }
+        self.seq.push(view.seq);
+        self.time.push(i64::try_from(view.time.as_nanos()).unwrap_or(i64::MAX));
+        self.peer.push(view.peer.0);
+        self.cause.push(view.cause.map_or(-1, |cause| cause as i64));
+        self.kind.push(record.what.index() as i8);
+        self.other.push(view.other.map_or(0, |peer| peer.0));
+        self.has_other.push(view.other.is_some());
+        self.protocol.push(view.protocol.map_or(-1, |name| names.number(name)));
+        self.name.push(view.name.map_or(-1, |name| names.number(name)));
+        self.bytes.push(view.bytes.map_or(-1, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX)));
+        self.operation.push(view.operation.map_or(0, |Operation { number, .. }| number));
+        if let Some(fields) = view.fields {
+            self.put_contents(fields, names);
+        }
+        self.ends.push(self.contents.len() as u32);
+    }
+
+    fn put_contents(&mut self, fields: &Fields, names: &mut Names) {
+        let (values, mut start) = (fields.values(), 0);
+        for (name, end) in fields.names() {
+            let end = *end as usize;
+            self.contents.extend_from_slice(&names.number(name).to_le_bytes());
+            self.contents.extend_from_slice(&values[start..end]);
+            start = end;
+        }
+    }
+}
+
+/// The kinds whose records have a size.
+pub(crate) fn has_bytes(kind: i8) -> bool {
+    // `sent`, `received`, `dropped`.
+    (5..=7).contains(&kind)
+}
+
+/// The kind of a step.
+pub(crate) const STEP: i8 = 11;
+
+const _: () = assert!(What::KINDS == 13, "the kinds above are numbers of `What::index`");
+
+/// Numbers of names, by their addresses: protocols name things with a small set of literals.
+#[derive(Debug)]
+pub(crate) struct Names {
+    all: Arc<Vec<&'static str>>,
+    /// The number of the name that was last seen at an address, by a few of its bits.
+    seen: [(usize, usize, i16); SLOTS],
+}
+
+const SLOTS: usize = 128;
+
+impl Names {
+    pub(crate) fn new() -> Self {
+        Self { all: Arc::default(), seen: [(0, 0, 0); SLOTS] }
+    }
+
+    /// All names, for whoever reads the numbers.
+    pub(crate) fn all(&self) -> Arc<Vec<&'static str>> {
+        Arc::clone(&self.all)
+    }
+
+    #[inline]
+    fn number(&mut self, name: &'static str) -> i16 {
+        let (at, len) = (name.as_ptr() as usize, name.len());
+        let slot = (at ^ (at >> 7)) % SLOTS;
+        match self.seen[slot] {
+            (known, length, number) if known == at && length == len => number,
+            _ => {
+                let number = self.by_text(name);
+                self.seen[slot] = (at, len, number);
+                number
+            }
+        }
+    }
+
+    /// Beyond what a column takes, which no protocol comes near, names are lost as "(other)".
+    #[cold]
+    fn by_text(&mut self, name: &'static str) -> i16 {
+        let full = self.all.len() >= i16::MAX as usize;
+        let name = if full { "(other)" } else { name };
+        let known = self.all.iter().position(|known| *known == name);
+        known.unwrap_or_else(|| {
+            Arc::make_mut(&mut self.all).push(name);
+            self.all.len() - 1
+        }) as i16
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use peerglass_core::{Peer, Time};
+
+    #[test]
+    fn what_has_columns_is_what_the_view_says() {
+        let said = peerglass_trace::Described::default;
+        let all = [
+            What::Up,
+            What::Down { why: "x".into() },
+            What::Command(said()),
+            What::Event(said()),
+            What::Timer(said()),
+            What::Sent { to: Peer(1), message: said(), bytes: 1 },
+            What::Received { from: Peer(1), message: said(), bytes: 1 },
+            What::Dropped { to: Peer(1), message: said(), bytes: 1, why: peerglass_trace::DropCause::Loss },
+            What::Unreachable { peer: Peer(1) },
+            What::LinkUp { peer: Peer(1), detail: "x".into() },
+            What::LinkDown { peer: Peer(1), detail: "x".into() },
+            What::Step { operation: Operation { protocol: "kad", number: 1 }, step: peerglass_core::describe::Step::new("x") },
+            What::Fault { name: "x", detail: "x".into() },
+        ];
+        assert_eq!(all.len(), What::KINDS);
+        for (kind, what) in all.into_iter().enumerate() {
+            let record = Record { seq: 0, time: Time::ZERO, peer: Peer(0), cause: None, what };
+            let (view, kind) = (record.view(), kind as i8);
+            assert_eq!(record.what.index() as i8, kind);
+            assert_eq!((view.bytes.is_some(), view.operation.is_some()), (has_bytes(kind), kind == STEP));
+        }
+    }
+
+    #[test]
+    fn a_name_has_one_number_wherever_it_stands() {
+        let mut names = Names::new();
+        let copy: &'static str = Box::leak("PING".to_owned().into_boxed_str());
+        let (first, other) = (names.number("PING"), names.number("PONG"));
+        assert_eq!((names.number(copy), names.number("PONG")), (first, other));
+        assert_eq!(*names.all(), ["PING", "PONG"]);
+    }
+}

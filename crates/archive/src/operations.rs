@@ -1,0 +1,130 @@
+//! [`Operations`]: which operations have steps in a record file, and between which records, so that one of a million can be shown at once.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{UInt32Type, UInt64Type};
+use arrow_array::{RecordBatch, StringArray, UInt32Array, UInt64Array};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use peerglass_core::Peer;
+use peerglass_trace::RunHeader;
+
+use crate::chunk::{Chunk, STEP};
+use crate::error::ReadError;
+use crate::files::in_io;
+use crate::schema;
+
+/// Where the steps of an operation are.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OperationAt {
+    /// Whose protocol.
+    pub protocol: String,
+    /// At which peer.
+    pub peer: Peer,
+    /// Its number at that peer.
+    pub number: u32,
+    /// The number of the record of its first step.
+    pub first: u64,
+    /// The number of the record of its last step so far.
+    pub last: u64,
+    /// How many steps.
+    pub steps: u32,
+}
+
+/// Which operations are asked for; what is `None` does not matter.
+pub(crate) struct Wanted<'a> {
+    pub(crate) protocol: Option<&'a str>,
+    pub(crate) peer: Option<Peer>,
+    pub(crate) number: Option<u32>,
+}
+
+/// Adds what the index at `path` says of them to `all`. A run from before there were steps has none.
+pub(crate) fn read(path: &Path, wanted: &Wanted<'_>, all: &mut Vec<OperationAt>) -> Result<(), ReadError> {
+    let blame = |why: String| ReadError { path: path.to_owned(), why };
+    let file = File::open(path).map_err(|error| blame(error.to_string()))?;
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).and_then(|builder| builder.build()).map_err(|error| blame(error.to_string()))?;
+    for batch in reader {
+        let batch = batch.map_err(|error| blame(error.to_string()))?;
+        let columns = || {
+            let numbers = |at: usize| batch.columns().get(at)?.as_primitive_opt::<UInt32Type>();
+            let records = |at: usize| batch.columns().get(at)?.as_primitive_opt::<UInt64Type>();
+            Some((batch.columns().first()?.as_string_opt::<i32>()?, numbers(1)?, numbers(2)?, records(3)?, records(4)?, numbers(5)?))
+        };
+        let (protocols, peers, numbers, firsts, lasts, steps) = columns().ok_or_else(|| blame("it has not the columns of an index".to_owned()))?;
+        let rows = (0..batch.num_rows()).filter(|row| wanted.peer.is_none_or(|peer| peers.value(*row) == peer.0));
+        let rows = rows.filter(|row| wanted.number.is_none_or(|number| numbers.value(*row) == number));
+        let rows = rows.filter(|row| wanted.protocol.is_none_or(|protocol| protocols.value(*row) == protocol));
+        all.extend(rows.map(|row| OperationAt {
+            protocol: protocols.value(row).to_owned(),
+            peer: Peer(peers.value(row)),
+            number: numbers.value(row),
+            first: firsts.value(row),
+            last: lasts.value(row),
+            steps: steps.value(row),
+        }));
+    }
+    Ok(())
+}
+
+impl OperationAt {
+    /// One entry for each operation, sorted, of entries that are parts.
+    #[must_use]
+    pub fn merged(mut all: Vec<Self>) -> Vec<Self> {
+        all.sort();
+        all.dedup_by(|next, kept| {
+            let same = (&next.protocol, next.peer, next.number) == (&kept.protocol, kept.peer, kept.number);
+            if same {
+                kept.last = next.last;
+                kept.steps += next.steps;
+            }
+            same
+        });
+        all
+    }
+}
+
+/// The operations of a file, by protocol, peer and number.
+#[derive(Debug, Default)]
+pub(crate) struct Operations {
+    all: BTreeMap<(i16, u32, u32), (u64, u64, u32)>,
+    names: Arc<Vec<&'static str>>,
+}
+
+impl Operations {
+    pub(crate) fn note(&mut self, chunk: &Chunk) {
+        self.names = Arc::clone(&chunk.names);
+        for row in (0..chunk.len()).filter(|row| chunk.kind[*row] == STEP) {
+            let seq = chunk.seq[row];
+            let (_, last, steps) = self.all.entry((chunk.protocol[row], chunk.peer[row], chunk.operation[row])).or_insert((seq, seq, 0));
+            *last = seq;
+            *steps += 1;
+        }
+    }
+
+    pub(crate) fn write(&self, path: &Path, header: &RunHeader) -> io::Result<()> {
+        let name = |number: i16| usize::try_from(number).ok().and_then(|number| self.names.get(number)).copied().unwrap_or_default();
+        let column = |of: fn(&(u64, u64, u32)) -> u64| UInt64Array::from_iter_values(self.all.values().map(of));
+        let schema = schema::operations();
+        let columns = RecordBatch::try_new(
+            Arc::clone(&schema),
+            vec![
+                Arc::new(StringArray::from_iter_values(self.all.keys().map(|(protocol, _, _)| name(*protocol)))),
+                Arc::new(UInt32Array::from_iter_values(self.all.keys().map(|(_, peer, _)| *peer))),
+                Arc::new(UInt32Array::from_iter_values(self.all.keys().map(|(_, _, number)| *number))),
+                Arc::new(column(|(first, _, _)| *first)),
+                Arc::new(column(|(_, last, _)| *last)),
+                Arc::new(UInt32Array::from_iter_values(self.all.values().map(|(_, _, steps)| *steps))),
+            ],
+        );
+        let batch = columns.map_err(io::Error::other)?;
+        let mut writer = ArrowWriter::try_new(File::create(path)?, schema, Some(schema::common(header).build())).map_err(in_io)?;
+        writer.write(&batch).map_err(in_io)?;
+        writer.close().map_err(in_io)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,131 @@
+//! `peerglass inspect`: what was recorded, whole, in part, or counted.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use peerglass_archive::State;
+use peerglass_trace::{By, Filter, Tallies, Tally};
+use serde::Serialize;
+
+use crate::args::InspectArgs;
+use crate::failure::{Failure, While};
+use crate::output::{Output, count};
+use crate::recording::Recorded;
+
+/// Lines of a table that nobody asked to be longer.
+const LINES: usize = 100;
+
+/// Runs the command.
+pub(crate) fn run(args: &InspectArgs, output: Output) -> Result<(), Failure> {
+    let recorded = Recorded::open(&args.run)?;
+    let filter = args.filter.as_ref();
+    match args.by {
+        Some(by) => output.result(&Counted::new(&tally(&recorded, filter, by)?), tally(&recorded, filter, by)?),
+        None if filter.is_none() && args.limit.is_none() => overview(&recorded, &args.run, output)?,
+        None => list(&recorded, filter, args.limit, output)?,
+    }
+    Ok(())
+}
+
+/// Records as lines, and how many more there are.
+fn list(recorded: &Recorded, filter: Option<&Filter>, limit: Option<usize>, output: Output) -> Result<(), Failure> {
+    let mut rows = recorded.rows(filter)?;
+    for row in rows.by_ref().take(limit.unwrap_or(LINES)) {
+        if !output.line(row?) {
+            return Ok(());
+        }
+    }
+    if limit.is_none() {
+        let more = rows.try_fold(0, |more, row| row.map(|_| more + 1))?;
+        if more > 0 {
+            output.say(format_args!("… and {} more: --limit says how many are shown", count(more, "record")));
+        }
+    }
+    Ok(())
+}
+
+fn tally(recorded: &Recorded, filter: Option<&Filter>, by: By) -> Result<Tallies, Failure> {
+    let mut tallies = Tallies::new(by);
+    for row in recorded.rows(filter)? {
+        tallies.add(&row?).blaming_input(|| "count the records".to_owned())?;
+    }
+    Ok(tallies)
+}
+
+/// Counts for scripts.
+#[derive(Serialize)]
+struct Counted {
+    groups: BTreeMap<String, Counts>,
+}
+
+#[derive(Serialize)]
+struct Counts {
+    records: u64,
+    sent: u64,
+    received: u64,
+    dropped: u64,
+    bytes: u64,
+}
+
+impl Counted {
+    fn new(tallies: &Tallies) -> Self {
+        let counts = |&Tally { records, sent, received, dropped, bytes }: &Tally| Counts { records, sent, received, dropped, bytes };
+        Self { groups: tallies.groups().map(|(group, tally)| (group.to_string(), counts(tally))).collect() }
+    }
+}
+
+/// What a run was.
+#[derive(Serialize)]
+struct Overview {
+    source: &'static str,
+    scenario: String,
+    seed: Option<u64>,
+    engine: String,
+    finished: Option<bool>,
+    records: u64,
+    first_ns: u64,
+    last_ns: u64,
+    types: Counted,
+}
+
+fn overview(recorded: &Recorded, path: &Path, output: Output) -> Result<(), Failure> {
+    let (mut types, mut records, mut first, mut last) = (Tallies::new(By::Type), 0, None, 0);
+    for row in recorded.rows(None)? {
+        let row = row?;
+        records += 1;
+        last = row.time.as_nanos();
+        first = first.or(Some(last));
+        types.add(&row).while_doing(|| "count the records".to_owned())?;
+    }
+    let header = recorded.header();
+    let finished = match recorded {
+        Recorded::Run(run) => Some(run.manifest().rest.state == State::Finished),
+        Recorded::Lines(..) => None,
+    };
+    let shown = Overview {
+        source: header.source.name(),
+        scenario: header.scenario.clone(),
+        seed: header.seed,
+        engine: header.engine.clone(),
+        finished,
+        records,
+        first_ns: first.unwrap_or_default(),
+        last_ns: last,
+        types: Counted::new(&types),
+    };
+    let seed = shown.seed.map_or_else(String::new, |seed| format!(", seed {seed}"));
+    let unfinished = if finished == Some(false) { "\nIt goes on, or was cut off: what follows is what can be read of it." } else { "" };
+    let seconds = (shown.last_ns - shown.first_ns.min(shown.last_ns)) as f64 / 1e9;
+    output.result(
+        &shown,
+        format_args!(
+            "{}: {} ({}{seed}, version {})\n{} over {seconds:.3} s{unfinished}\n\n{types}",
+            path.display(),
+            shown.scenario,
+            shown.source,
+            shown.engine,
+            count(records, "record")
+        ),
+    );
+    Ok(())
+}

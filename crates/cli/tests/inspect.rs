@@ -1,0 +1,81 @@
+//! Recorded runs, looked at as a user does.
+
+mod support;
+
+use support::Home;
+
+const SCENARIO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../labs/first-look.toml");
+
+/// A home with a recorded run in it.
+fn recorded() -> Home {
+    let home = Home::new();
+    home.run(&["sim", SCENARIO, "--peers", "60", "--out", "run"]).fine();
+    home
+}
+
+#[test]
+fn a_run_is_overviewed_filtered_counted_and_traced() {
+    let home = recorded();
+    let overview = home.run(&["inspect", "run", "--json"]).fine().json();
+    assert_eq!((&overview["source"], &overview["finished"]), (&"sim".into(), &true.into()));
+    let finds = &overview["types"]["groups"]["kad FIND_NODE"];
+    let sent = finds["sent"].as_u64().unwrap();
+    assert!(sent > 100 && sent >= finds["received"].as_u64().unwrap() + finds["dropped"].as_u64().unwrap(), "{finds}");
+    let text = home.run(&["inspect", "run"]).fine().out;
+    assert!(text.starts_with("run: ") && text.contains("kad FIND_NODE"), "{text}");
+
+    let lines = home.run(&["inspect", "run", "--filter", "type == FIND_NODE && kind == sent && peer == 7", "--limit", "3"]).fine().out;
+    assert_eq!(lines.lines().count(), 3, "{lines}");
+    assert!(lines.lines().all(|line| line.contains(" p7 → ") && line.contains("FIND_NODE")), "{lines}");
+
+    let counted = home.run(&["inspect", "run", "--by", "kind", "--filter", "type == FIND_NODE", "--json"]).fine().json();
+    assert_eq!(counted["groups"]["sent"]["sent"].as_u64(), Some(sent));
+
+    let list = home.run(&["trace", "run", "p7", "--json"]).fine().json();
+    let operations = list["operations"].as_array().unwrap();
+    let join = operations.iter().find(|operation| operation["operation"] == "kad#1").expect("every peer joins");
+    let walk = home.run(&["trace", "run", "p7:kad#1"]).fine().out;
+    assert!(walk.starts_with("p7 kad#1, from ") && walk.contains("begin") && walk.contains("done") && walk.contains("answered after"), "{walk}");
+    assert!(join["steps"].as_u64().unwrap() >= 3, "{join}");
+}
+
+#[test]
+fn the_topology_is_shown_at_any_time_and_written_for_other_tools() {
+    let home = recorded();
+    let end = home.run(&["topology", "run", "--json"]).fine().json();
+    assert_eq!(end["contacts"]["components"], 1, "{end}");
+    assert!(end["contacts"]["completeness"].as_f64().unwrap() > 0.5 && end["down"].as_u64() > Some(0), "{end}");
+    let early = home.run(&["topology", "run", "--at", "1 s", "--json"]).fine().json();
+    assert!(early["contacts"]["links"].as_u64() < end["contacts"]["links"].as_u64() && early["t_ns"].as_u64() <= Some(1_000_000_000), "{early}");
+    let text = home.run(&["topology", "run"]).fine().out;
+    assert!(text.contains("peers up") && text.contains("% of what ideal ones"), "{text}");
+    let json = home.run(&["topology", "run", "--as", "json"]).fine().json();
+    assert_eq!(json["edges"].as_array().unwrap().len() as u64, end["contacts"]["links"].as_u64().unwrap() + json_down(&json));
+    home.run(&["topology", "run", "--as", "gexf", "-o", "run.gexf"]).fine();
+    assert!(String::from_utf8(home.read("run.gexf")).unwrap().contains("<spell start="));
+}
+
+/// Links to peers that are down: they are drawn, and are none of the graph of those that are up.
+fn json_down(json: &serde_json::Value) -> u64 {
+    let down: Vec<&serde_json::Value> = json["nodes"].as_array().unwrap().iter().filter(|node| node["up"] == false).map(|node| &node["id"]).collect();
+    json["edges"].as_array().unwrap().iter().filter(|edge| down.contains(&&edge["target"])).count() as u64
+}
+
+#[test]
+fn a_filter_with_a_mistake_shows_where_and_what_is_allowed() {
+    let home = recorded();
+    let ended = home.run(&["inspect", "run", "--filter", "proto == kad && tpye == FIND_NODE"]);
+    ended.fails(2, &["tpye", "^^^^", "type"]);
+}
+
+#[test]
+fn what_is_no_run_is_told_apart() {
+    let home = Home::new();
+    home.run(&["inspect", "nothing"]).fails(2, &["nothing", "is not a run"]);
+    home.file("text", 100);
+    home.run(&["inspect", "text"]).fails(2, &["JSON Lines"]);
+    home.run(&["inspect", ".", "--by", "colour"]).fails(2, &["colour", "pair"]);
+    let home = recorded();
+    home.run(&["trace", "run", "p7:kad#999999"]).fails(3, &["peerglass trace RUN"]);
+    home.run(&["trace", "run", "seven"]).fails(2, &["p12:kad#7"]);
+}

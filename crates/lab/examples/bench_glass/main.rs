@@ -1,0 +1,125 @@
+//! What recording costs the simulator, and what a recorded run gives back.
+//!
+//! The network is that of `bench_sim`: Kademlia on k = 20 and alpha = 3, every peer looking random keys up. One joined network is forked for each measurement, and
+//! the measurements take turns: nothing recorded; operations and topology (steps, events, peers and links); every message with its contents, and every step. A
+//! recorded run is over when all its records are on disk.
+//!
+//! `cargo run --release -p peerglass-lab --example bench_glass [PEERS...]`
+
+#[path = "../bench_sim/world.rs"]
+#[allow(dead_code, reason = "the other benchmark uses the rest")]
+mod world;
+
+use std::path::Path;
+use std::time::Instant;
+
+use peerglass_archive::{Recording, Run};
+use peerglass_core::{Peer, Time};
+use peerglass_sim::statistics::median;
+use peerglass_trace::{Capture, Filter, Off, Recorder, RunHeader};
+
+use world::{LOOKUP_SPAN, World};
+
+/// Rounds of each measurement, of which the median counts.
+const ROUNDS: usize = 5;
+/// Messages of a measurement at least, about.
+const MESSAGES: u32 = 2_000_000;
+/// Messages of a lookup, about.
+const LOOKUP: u32 = 50;
+
+/// Any recorder, so that one network can be forked into each.
+type Boxed = Box<dyn Recorder>;
+
+fn main() {
+    let sizes: Vec<u32> = std::env::args().skip(1).filter_map(|arg| arg.replace('_', "").parse().ok()).collect();
+    for peers in if sizes.is_empty() { vec![100, 1_000, 10_000] } else { sizes } {
+        measure(peers);
+    }
+}
+
+fn measure(peers: u32) {
+    let mut joined = World::recorded(peers, Box::new(Off) as Boxed);
+    joined.join();
+    joined.ask((MESSAGES / LOOKUP / peers).max(1));
+    let dir = std::env::temp_dir().join(format!("peerglass-bench-{}", std::process::id()));
+    let (mut operations, mut full, mut rates) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut messages, mut records, mut bytes) = (0, 0, 0);
+    for _ in 0..ROUNDS {
+        let mut world = joined.fork_into(Box::new(Off));
+        let (before, clock) = (world.messages(), Instant::now());
+        world.finish();
+        let off = clock.elapsed().as_secs_f64();
+        messages = world.messages() - before;
+        rates.push(messages as f64 / off);
+        operations.push(recorded(&joined, &dir, Capture::Operations) / off * 100.0 - 100.0);
+        full.push(recorded(&joined, &dir, Capture::Full) / off * 100.0 - 100.0);
+        records = Run::open(&dir).expect("the run was just written").len();
+        bytes = size(&dir);
+    }
+    println!("{peers} peers, {messages} messages");
+    println!("  nothing      {:>9.0} messages a second", median(&sorted(rates)).unwrap_or_default());
+    println!("  operations   {} %", Spread(sorted(operations)));
+    println!("  everything   {} %; {records} records, {:.1} bytes each", Spread(sorted(full)), bytes as f64 / records as f64);
+    questions(&dir, peers);
+    std::fs::remove_dir_all(&dir).expect("the benchmark's own directory");
+}
+
+/// How long the lookups take when so much is recorded.
+fn recorded(joined: &World<Boxed>, dir: &Path, capture: Capture) -> f64 {
+    let recording = Recording::create(dir, RunHeader::sim("bench", 1), capture).expect("the directory for temporary files takes a run");
+    let mut world = joined.fork_into(Box::new(recording));
+    let clock = Instant::now();
+    world.finish();
+    world.into_recorder();
+    clock.elapsed().as_secs_f64()
+}
+
+/// How long answers from the recorded run take.
+fn questions(dir: &Path, peers: u32) {
+    let clock = Instant::now();
+    let run = Run::open(dir).expect("the run was just written");
+    let opened = clock.elapsed();
+    let filter: Filter = "type == FIND_NODE && peer in 3..9 && size > 60".parse().expect("a filter");
+    let clock = Instant::now();
+    let found = run.count(&filter).expect("the run can be read");
+    let filtered = clock.elapsed();
+    let clock = Instant::now();
+    let operation = run.operations(Some("kad"), Some(Peer(peers / 2)), Some(2)).expect("the index can be read");
+    let one = operation.first().map(|at| {
+        let filter: Filter =
+            format!("operation == \"kad#2\" && peer == {} && seq in {}..={}", peers / 2, at.first, at.last).parse().expect("a filter");
+        run.count(&filter).expect("the run can be read")
+    });
+    println!(
+        "  opened in {:.3} s, filtered in {:.3} s ({found} found), one operation in {:.3} s ({} steps)",
+        opened.as_secs_f64(),
+        filtered.as_secs_f64(),
+        clock.elapsed().as_secs_f64(),
+        one.unwrap_or_default()
+    );
+}
+
+/// The bytes of all record files.
+fn size(dir: &Path) -> u64 {
+    let files = std::fs::read_dir(dir.join("records")).expect("a run has records");
+    files.filter_map(|file| file.ok()?.metadata().ok()).map(|file| file.len()).sum()
+}
+
+fn sorted(mut all: Vec<f64>) -> Vec<f64> {
+    all.sort_by(f64::total_cmp);
+    all
+}
+
+/// The median of sorted measurements, and how far they lie apart.
+struct Spread(Vec<f64>);
+
+impl std::fmt::Display for Spread {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:+.1} (between {:+.1} and {:+.1})", median(&self.0).unwrap_or_default(), self.0[0], self.0[self.0.len() - 1])
+    }
+}
+
+/// The end of the lookups' answers, after the last was asked.
+pub(crate) fn end(began: Time) -> Time {
+    began + LOOKUP_SPAN + std::time::Duration::from_secs(10)
+}
