@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use peerglass_core::{Fields, Operation};
+use peerglass_core::Operation;
 use peerglass_trace::{Record, What};
 
 use crate::schema::{GROUP, GROUP_CONTENTS};
@@ -32,10 +32,12 @@ pub(crate) struct Chunk {
     pub(crate) why: Vec<(u32, String)>,
     /// Meaningful where the kind is a step.
     pub(crate) operation: Vec<u32>,
-    /// Where the contents of each record end.
-    pub(crate) ends: Vec<u32>,
-    /// For each field, two bytes with the number of its name, then its value.
-    pub(crate) contents: Vec<u8>,
+    /// The numbers of the names of all fields, one after the other.
+    pub(crate) fields: Vec<i16>,
+    /// Their values, as they were told.
+    pub(crate) values: Vec<u8>,
+    /// Where the fields and the values of each record end.
+    pub(crate) ends: Vec<(u32, u32)>,
     /// All names so far, of things and of fields.
     pub(crate) names: Arc<Vec<&'static str>>,
 }
@@ -54,8 +56,9 @@ impl Chunk {
             name: Vec::with_capacity(GROUP),
             bytes: Vec::with_capacity(GROUP),
             operation: Vec::with_capacity(GROUP),
+            fields: Vec::with_capacity(2 * GROUP),
+            values: Vec::with_capacity(GROUP_CONTENTS / 4),
             ends: Vec::with_capacity(GROUP),
-            contents: Vec::with_capacity(GROUP_CONTENTS / 4),
             ..Self::default()
         }
     }
@@ -69,7 +72,7 @@ impl Chunk {
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.len() >= GROUP || self.contents.len() >= GROUP_CONTENTS
+        self.len() >= GROUP || self.values.len() >= GROUP_CONTENTS
     }
 
     pub(crate) fn push(&mut self, record: &Record, names: &mut Names) {
@@ -89,19 +92,10 @@ impl Chunk {
         self.bytes.push(view.bytes.map_or(-1, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX)));
         self.operation.push(view.operation.map_or(0, |Operation { number, .. }| number));
         if let Some(fields) = view.fields {
-            self.put_contents(fields, names);
+            self.fields.extend(fields.names().iter().map(|(name, _)| names.number(name)));
+            self.values.extend_from_slice(fields.values());
         }
-        self.ends.push(self.contents.len() as u32);
-    }
-
-    fn put_contents(&mut self, fields: &Fields, names: &mut Names) {
-        let (values, mut start) = (fields.values(), 0);
-        for (name, end) in fields.names() {
-            let end = *end as usize;
-            self.contents.extend_from_slice(&names.number(name).to_le_bytes());
-            self.contents.extend_from_slice(&values[start..end]);
-            start = end;
-        }
+        self.ends.push((self.fields.len() as u32, self.values.len() as u32));
     }
 }
 

@@ -77,28 +77,27 @@ fn reasons(rows: usize, why: &[(u32, String)]) -> ArrayRef {
 
 /// Contents as JSON objects, as in JSON Lines; none where there is nothing.
 fn contents(chunk: &Chunk) -> Result<ArrayRef, ArrowError> {
-    let mut text = Vec::with_capacity(chunk.contents.len() * 2);
+    let mut text = Vec::with_capacity(chunk.values.len() * 2 + chunk.fields.len() * 16);
     let mut offsets = Vec::with_capacity(chunk.len() + 1);
     offsets.push(0i32);
-    let mut start = 0;
-    for end in &chunk.ends {
-        let end = *end as usize;
-        put_object(&mut text, &chunk.contents[start..end], &chunk.names);
+    let (mut field, mut value) = (0, 0);
+    for (fields, values) in &chunk.ends {
+        let (fields, values) = (*fields as usize, *values as usize);
+        put_object(&mut text, &chunk.fields[field..fields], &chunk.values[value..values], &chunk.names);
         offsets.push(i32::try_from(text.len()).map_err(|_| ArrowError::OffsetOverflowError(text.len()))?);
-        start = end;
+        (field, value) = (fields, values);
     }
     let some = where_row(chunk.len(), |row| offsets[row] < offsets[row + 1]);
     Ok(Arc::new(StringArray::try_new(OffsetBuffer::new(offsets.into()), text.into(), Some(some))?))
 }
 
-fn put_object(out: &mut Vec<u8>, mut contents: &[u8], names: &[&'static str]) {
+fn put_object(out: &mut Vec<u8>, fields: &[i16], mut values: &[u8], names: &[&'static str]) {
     let mut between = b'{';
-    while let Some((number, rest)) = contents.split_first_chunk() {
-        contents = rest;
-        let Some(value) = ValueRef::take(&mut contents) else { break };
+    for number in fields {
+        let Some(value) = ValueRef::take(&mut values) else { break };
         out.push(between);
         between = b',';
-        put_text(out, names.get(i16::from_le_bytes(*number) as usize).copied().unwrap_or_default());
+        put_text(out, names.get(*number as usize).copied().unwrap_or_default());
         out.push(b':');
         put_value(out, value);
     }

@@ -1,6 +1,5 @@
 //! [`Operations`]: which operations have steps in a record file, and between which records, so that one of a million can be shown at once.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -91,34 +90,55 @@ impl OperationAt {
 /// The operations of a file, by protocol, peer and number.
 #[derive(Debug, Default)]
 pub(crate) struct Operations {
-    all: BTreeMap<(i16, u32, u32), (u64, u64, u32)>,
+    /// Of each peer, those that have begun, in that order: who takes a step mostly began lately, so they are searched from the end.
+    by_peer: Vec<Vec<Entry>>,
     names: Arc<Vec<&'static str>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    protocol: i16,
+    number: u32,
+    first: u64,
+    last: u64,
+    steps: u32,
 }
 
 impl Operations {
     pub(crate) fn note(&mut self, chunk: &Chunk) {
         self.names = Arc::clone(&chunk.names);
         for row in (0..chunk.len()).filter(|row| chunk.kind[*row] == STEP) {
-            let seq = chunk.seq[row];
-            let (_, last, steps) = self.all.entry((chunk.protocol[row], chunk.peer[row], chunk.operation[row])).or_insert((seq, seq, 0));
-            *last = seq;
-            *steps += 1;
+            let (seq, peer, protocol, number) = (chunk.seq[row], chunk.peer[row] as usize, chunk.protocol[row], chunk.operation[row]);
+            if peer >= self.by_peer.len() {
+                self.by_peer.resize_with(peer + 1, Vec::new);
+            }
+            let begun = &mut self.by_peer[peer];
+            let is_it = |entry: &&mut Entry| (entry.number, entry.protocol) == (number, protocol);
+            // Number 0 is upkeep, which begins first and goes on for ever.
+            match if number == 0 { begun.iter_mut().find(is_it) } else { begun.iter_mut().rev().find(is_it) } {
+                Some(entry) => (entry.last, entry.steps) = (seq, entry.steps + 1),
+                None => begun.push(Entry { protocol, number, first: seq, last: seq, steps: 1 }),
+            }
         }
     }
 
     pub(crate) fn write(&self, path: &Path, header: &RunHeader) -> io::Result<()> {
         let name = |number: i16| usize::try_from(number).ok().and_then(|number| self.names.get(number)).copied().unwrap_or_default();
-        let column = |of: fn(&(u64, u64, u32)) -> u64| UInt64Array::from_iter_values(self.all.values().map(of));
+        let mut all: Vec<(&str, u32, &Entry)> =
+            (0..).zip(&self.by_peer).flat_map(|(peer, begun)| begun.iter().map(move |entry| (name(entry.protocol), peer, entry))).collect();
+        all.sort_unstable_by_key(|(protocol, peer, entry)| (*protocol, *peer, entry.number));
+        let records = |of: fn(&Entry) -> u64| UInt64Array::from_iter_values(all.iter().map(|(_, _, entry)| of(entry)));
+        let numbers = |of: fn(&Entry) -> u32| UInt32Array::from_iter_values(all.iter().map(|(_, _, entry)| of(entry)));
         let schema = schema::operations();
         let columns = RecordBatch::try_new(
             Arc::clone(&schema),
             vec![
-                Arc::new(StringArray::from_iter_values(self.all.keys().map(|(protocol, _, _)| name(*protocol)))),
-                Arc::new(UInt32Array::from_iter_values(self.all.keys().map(|(_, peer, _)| *peer))),
-                Arc::new(UInt32Array::from_iter_values(self.all.keys().map(|(_, _, number)| *number))),
-                Arc::new(column(|(first, _, _)| *first)),
-                Arc::new(column(|(_, last, _)| *last)),
-                Arc::new(UInt32Array::from_iter_values(self.all.values().map(|(_, _, steps)| *steps))),
+                Arc::new(StringArray::from_iter_values(all.iter().map(|(protocol, _, _)| protocol))),
+                Arc::new(UInt32Array::from_iter_values(all.iter().map(|(_, peer, _)| *peer))),
+                Arc::new(numbers(|entry| entry.number)),
+                Arc::new(records(|entry| entry.first)),
+                Arc::new(records(|entry| entry.last)),
+                Arc::new(numbers(|entry| entry.steps)),
             ],
         );
         let batch = columns.map_err(io::Error::other)?;

@@ -51,7 +51,8 @@ impl Recording {
         let (sender, messages) = mpsc::sync_channel(AHEAD);
         let error = Arc::new(OnceLock::new());
         let fault = Arc::clone(&error);
-        let thread = std::thread::spawn(move || write_all(files, &messages, &fault));
+        let thread = std::thread::Builder::new().name("records".to_owned()).spawn(move || write_all(files, &messages, &fault));
+        let thread = thread.map_err(|source| OpenError::Io { path: dir.to_owned(), source })?;
         Ok(Self {
             dir: dir.to_owned(),
             manifest,

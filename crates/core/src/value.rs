@@ -296,6 +296,11 @@ impl<'a> Iterator for Values<'a> {
         }
         ValueRef::take(&mut self.bytes)
     }
+
+    /// Exact for a list that was told as one of peers; otherwise, at most as many as its bytes hold peers.
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        if self.peers { (self.bytes.len() / 4, Some(self.bytes.len() / 4)) } else { (0, Some(self.bytes.len())) }
+    }
 }
 
 macro_rules! value_from {

@@ -223,13 +223,9 @@ pub fn put_value(out: &mut Vec<u8>, value: ValueRef<'_>) {
         ValueRef::Time(v) => put_tagged(out, b"t_ns", |out| put_number(out, v.as_nanos())),
         ValueRef::Duration(v) => put_tagged(out, b"ns", |out| out.extend_from_slice(v.as_nanos().to_string().as_bytes())),
         ValueRef::List(v) if v.are_peers() => {
-            out.extend_from_slice(b"{\"peers\":");
-            put_list(out, v, |out, value| {
-                if let ValueRef::Peer(peer) = value {
-                    put_number(out, u64::from(peer.0));
-                }
-            });
-            out.push(b'}');
+            out.extend_from_slice(b"{\"peers\":[");
+            put_peers(out, v);
+            out.extend_from_slice(b"]}");
         }
         ValueRef::List(v) => put_list(out, v, put_value),
     }
@@ -257,13 +253,25 @@ fn put_tagged(out: &mut Vec<u8>, tag: &[u8], content: impl FnOnce(&mut Vec<u8>))
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
 fn put_hex(out: &mut Vec<u8>, bytes: &[u8]) {
-    for byte in bytes {
-        out.extend_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+    // A piece at a time, because a vector that grows by every byte asks each time whether there is room.
+    for piece in bytes.chunks(32) {
+        let mut digits = [0u8; 64];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(piece) {
+            pair.copy_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+        }
+        out.extend_from_slice(&digits[..2 * piece.len()]);
     }
 }
 
 /// Appends `number` in decimal.
-pub(crate) fn put_number(out: &mut Vec<u8>, mut number: u64) {
+pub(crate) fn put_number(out: &mut Vec<u8>, number: u64) {
+    let (digits, at) = decimal(number);
+    out.extend_from_slice(&digits[at..]);
+}
+
+/// The digits of `number`, and where they begin.
+#[inline]
+fn decimal(mut number: u64) -> ([u8; 20], usize) {
     let mut digits = [0u8; 20];
     let mut at = digits.len();
     loop {
@@ -271,10 +279,30 @@ pub(crate) fn put_number(out: &mut Vec<u8>, mut number: u64) {
         digits[at] = b'0' + (number % 10) as u8;
         number /= 10;
         if number == 0 {
-            break;
+            return (digits, at);
         }
     }
-    out.extend_from_slice(&digits[at..]);
+}
+
+/// Appends the numbers of peers with commas between them: the bulk of what a lookup tells.
+fn put_peers(out: &mut Vec<u8>, peers: Values<'_>) {
+    // Room for all at once: ten digits and a comma for each.
+    let (least, most) = peers.size_hint();
+    let start = out.len();
+    out.resize(start + 11 * most.unwrap_or(least), 0);
+    let mut end = start;
+    for value in peers {
+        let ValueRef::Peer(peer) = value else { continue };
+        if end > start {
+            out[end] = b',';
+            end += 1;
+        }
+        let (digits, at) = decimal(u64::from(peer.0));
+        let length = digits.len() - at;
+        out[end..end + length].copy_from_slice(&digits[at..]);
+        end += length;
+    }
+    out.truncate(end);
 }
 
 /// Appends `text` as a JSON string. Quotes, backslashes and control characters are escaped; everything else is UTF-8 as it stands.
