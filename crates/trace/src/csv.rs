@@ -13,8 +13,9 @@
 
 use std::io::{self, Write};
 
-use crate::json::{Buffered, put_fields, put_number};
-use crate::{Capture, Record, Recorder, View};
+use crate::columns::Columns;
+use crate::json::{Buffered, put_contents, put_number};
+use crate::{Capture, Record, Recorder};
 
 /// The columns, in order.
 pub const COLUMNS: [&str; 12] = ["seq", "t_ns", "peer", "cause", "kind", "other", "protocol", "name", "bytes", "why", "operation", "fields"];
@@ -31,8 +32,7 @@ impl<W: Write> Csv<W> {
     /// Starts a table with its line of column names.
     pub fn new(out: W) -> Self {
         let mut out = Buffered::new(out);
-        out.bytes.extend_from_slice(COLUMNS.join(",").as_bytes());
-        out.bytes.push(b'\n');
+        put_names(&mut out.bytes);
         Self { out, scratch: Vec::new(), capture: Capture::Full }
     }
 
@@ -47,28 +47,34 @@ impl<W: Write> Csv<W> {
     pub fn into_inner(self) -> io::Result<W> {
         self.out.into_writer()
     }
+}
 
-    fn put_row(&mut self, view: &View<'_>) {
-        let out = &mut self.out.bytes;
-        put_number(out, view.seq);
-        put_optional(out, Some(view.time.as_nanos()));
-        put_optional(out, Some(u64::from(view.peer.0)));
-        put_optional(out, view.cause);
-        put_text(out, Some(view.kind));
-        put_optional(out, view.other.map(|peer| u64::from(peer.0)));
-        put_text(out, view.protocol);
-        put_text(out, view.name);
-        put_optional(out, view.bytes);
-        put_text(out, view.why);
-        put_text(out, view.operation.map(|operation| operation.to_string()).as_deref());
-        out.push(b',');
-        if let Some(fields) = view.fields.filter(|fields| !fields.is_empty()) {
-            self.scratch.clear();
-            put_fields(&mut self.scratch, fields);
-            put_quoted(out, &self.scratch);
-        }
-        out.push(b'\n');
+/// Appends the line of column names.
+pub(crate) fn put_names(out: &mut Vec<u8>) {
+    out.extend_from_slice(COLUMNS.join(",").as_bytes());
+    out.push(b'\n');
+}
+
+/// Appends one row. `scratch` is memory to work in.
+pub(crate) fn put_line(out: &mut Vec<u8>, scratch: &mut Vec<u8>, line: &Columns<'_>) {
+    put_number(out, line.seq);
+    put_optional(out, Some(line.time.as_nanos()));
+    put_optional(out, Some(u64::from(line.peer.0)));
+    put_optional(out, line.cause);
+    put_text(out, Some(line.kind));
+    put_optional(out, line.other.map(|peer| u64::from(peer.0)));
+    put_text(out, line.protocol);
+    put_text(out, line.name);
+    put_optional(out, line.bytes);
+    put_text(out, line.why);
+    put_text(out, line.operation.as_deref());
+    out.push(b',');
+    if !line.contents.is_empty() {
+        scratch.clear();
+        put_contents(scratch, line.contents);
+        put_quoted(out, scratch);
     }
+    out.push(b'\n');
 }
 
 impl<W: Write> Recorder for Csv<W> {
@@ -77,7 +83,7 @@ impl<W: Write> Recorder for Csv<W> {
     }
 
     fn record(&mut self, record: &Record) {
-        self.put_row(&record.view());
+        put_line(&mut self.out.bytes, &mut self.scratch, &Columns::from(&record.view()));
         self.out.spill();
     }
 

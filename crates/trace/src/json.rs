@@ -28,7 +28,8 @@ use std::io::{self, Write};
 use peerglass_core::value::Values;
 use peerglass_core::{Fields, ValueRef};
 
-use crate::{Capture, Record, Recorder, RunHeader};
+use crate::columns::{Columns, Contents};
+use crate::{Capture, Record, Recorder, Row, RunHeader};
 
 /// Bytes gathered before they are written.
 pub(crate) const BUFFER: usize = 64 * 1024;
@@ -138,41 +139,41 @@ impl<W: Write> Drop for Buffered<W> {
 
 /// Appends `record` as one JSON object, without the line's end.
 pub fn put_record(out: &mut Vec<u8>, record: &Record) {
-    let view = record.view();
+    put_line(out, &Columns::from(&record.view()));
+}
+
+/// Appends `row` as one JSON object, without the line's end: as the record that it was.
+pub fn put_row(out: &mut Vec<u8>, row: &Row) {
+    put_line(out, &Columns::from(row));
+}
+
+fn put_line(out: &mut Vec<u8>, line: &Columns<'_>) {
     out.extend_from_slice(b"{\"seq\":");
-    put_number(out, view.seq);
+    put_number(out, line.seq);
     out.extend_from_slice(b",\"t_ns\":\"");
-    put_number(out, view.time.as_nanos());
+    put_number(out, line.time.as_nanos());
     out.extend_from_slice(b"\",\"peer\":");
-    put_number(out, u64::from(view.peer.0));
-    put_optional(out, "cause", view.cause);
-    out.extend_from_slice(b",\"kind\":\"");
-    out.extend_from_slice(view.kind.as_bytes());
-    out.push(b'"');
-    put_optional(out, "other", view.other.map(|peer| u64::from(peer.0)));
-    // An operation tells its protocol.
-    if let Some(protocol) = view.protocol.filter(|_| view.operation.is_none()) {
-        put_key(out, "protocol");
-        put_text(out, protocol);
-    }
-    if let Some(name) = view.name {
-        put_key(out, "name");
-        put_text(out, name);
-    }
-    put_optional(out, "bytes", view.bytes);
-    if let Some(why) = view.why {
-        put_key(out, "why");
-        put_text(out, why);
-    }
-    if let Some(operation) = view.operation {
-        put_key(out, "operation");
-        put_text(out, &operation.to_string());
-    }
-    if let Some(fields) = view.fields.filter(|fields| !fields.is_empty()) {
+    put_number(out, u64::from(line.peer.0));
+    put_optional(out, "cause", line.cause);
+    put_optional_text(out, "kind", Some(line.kind));
+    put_optional(out, "other", line.other.map(|peer| u64::from(peer.0)));
+    put_optional_text(out, "protocol", line.own_protocol());
+    put_optional_text(out, "name", line.name);
+    put_optional(out, "bytes", line.bytes);
+    put_optional_text(out, "why", line.why);
+    put_optional_text(out, "operation", line.operation.as_deref());
+    if !line.contents.is_empty() {
         put_key(out, "fields");
-        put_fields(out, fields);
+        put_contents(out, line.contents);
     }
     out.push(b'}');
+}
+
+fn put_optional_text(out: &mut Vec<u8>, name: &str, text: Option<&str>) {
+    if let Some(text) = text {
+        put_key(out, name);
+        put_text(out, text);
+    }
 }
 
 fn put_optional(out: &mut Vec<u8>, name: &str, number: Option<u64>) {
@@ -191,16 +192,19 @@ pub(crate) fn put_key(out: &mut Vec<u8>, name: &str) {
 
 /// Appends `fields` as a JSON object.
 pub fn put_fields(out: &mut Vec<u8>, fields: &Fields) {
-    out.push(b'{');
-    for (i, field) in fields.iter().enumerate() {
-        if i > 0 {
-            out.push(b',');
-        }
-        put_text(out, field.name);
+    put_contents(out, Contents::Lent(Some(fields)));
+}
+
+pub(crate) fn put_contents(out: &mut Vec<u8>, contents: Contents<'_>) {
+    let mut before = b'{';
+    contents.each(|name, value| {
+        out.push(before);
+        before = b',';
+        put_text(out, name);
         out.push(b':');
-        put_value(out, field.value);
-    }
-    out.push(b'}');
+        put_value(out, value);
+    });
+    out.extend_from_slice(if before == b'{' { b"{}" } else { b"}" });
 }
 
 /// Appends `value`, as the [module documentation](self) shows.

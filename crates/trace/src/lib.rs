@@ -30,12 +30,15 @@
 //! | [`json`], [`csv`] | the two text formats |
 //! | [`read`] | reading JSON Lines back |
 //! | [`filter`] | [`Filter`]: which records to keep, in one line of text |
+//! | [`export`] | records in the formats of other programs: charts, packets, timelines, plots |
 //! | [`tally`] | [`Tallies`]: counts by kind, type, peer, pair or interval, from records alone |
 //! | [`walk`] | [`Walk`]: one operation step by step, with the messages it cost |
 //! | [`topology`] | who is there and who knows whom, at any time; graph measures; graph formats |
 //! | [`totals`] | [`Totals`]: counts that drivers keep even when nobody records |
 
+mod columns;
 pub mod csv;
+pub mod export;
 pub mod filter;
 pub mod header;
 pub mod json;

@@ -1,0 +1,82 @@
+//! [`Format`]: what records can be exported as.
+
+use core::fmt;
+use core::str::FromStr;
+
+use thiserror::Error;
+
+/// A format of exports. Made from its name by [`str::parse`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// A line of JSON a record, as they are recorded.
+    JsonLines,
+    /// One JSON document.
+    Json,
+    /// A table.
+    Csv,
+    /// A sequence chart.
+    Mermaid,
+    /// A page of sequence charts.
+    MermaidParts,
+}
+
+/// Name, extension, and what it is in one line.
+struct Card(&'static str, &'static str, &'static str);
+
+impl Format {
+    /// All formats, in the order in which they are listed for people.
+    pub const ALL: [Format; 5] = [Format::JsonLines, Format::Json, Format::Csv, Format::Mermaid, Format::MermaidParts];
+
+    const fn card(self) -> Card {
+        match self {
+            Format::JsonLines => Card("jsonl", "jsonl", "the records as they are recorded, a line of JSON each; for DuckDB, pandas, Polars, jq"),
+            Format::Json => Card("json", "json", "one JSON document with the header and all records"),
+            Format::Csv => Card("csv", "csv", "one table after RFC 4180; for spreadsheets and R"),
+            Format::Mermaid => Card("mermaid", "mmd", "a sequence chart of the messages; for GitHub, GitLab, Obsidian, mermaid.live"),
+            Format::MermaidParts => Card("mermaid:parts", "md", "a Markdown page of as many sequence charts as it takes"),
+        }
+    }
+
+    /// Its name: `mermaid`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.card().0
+    }
+
+    /// The extension of its files, without the point: `mmd`.
+    #[must_use]
+    pub const fn extension(self) -> &'static str {
+        self.card().1
+    }
+
+    /// What it is and which program opens it, in one line.
+    #[must_use]
+    pub const fn describe(self) -> &'static str {
+        self.card().2
+    }
+
+    /// Whether an export of some records becomes better by seeing the others: give it all rows of the run.
+    #[must_use]
+    pub const fn looks_around(self) -> bool {
+        !matches!(self, Format::JsonLines | Format::Json | Format::Csv)
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A name that no format has.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("there is no format `{}`: the formats are {}", .0.escape_debug(), Format::ALL.map(Format::name).join(", "))]
+pub struct UnknownFormat(String);
+
+impl FromStr for Format {
+    type Err = UnknownFormat;
+
+    fn from_str(text: &str) -> Result<Self, UnknownFormat> {
+        Format::ALL.into_iter().find(|format| format.name() == text).ok_or_else(|| UnknownFormat(text.chars().take(60).collect()))
+    }
+}
