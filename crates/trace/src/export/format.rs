@@ -18,6 +18,8 @@ pub enum Format {
     Mermaid,
     /// A page of sequence charts.
     MermaidParts,
+    /// A capture of packets.
+    Pcapng,
 }
 
 /// Name, extension, and what it is in one line.
@@ -25,7 +27,7 @@ struct Card(&'static str, &'static str, &'static str);
 
 impl Format {
     /// All formats, in the order in which they are listed for people.
-    pub const ALL: [Format; 5] = [Format::JsonLines, Format::Json, Format::Csv, Format::Mermaid, Format::MermaidParts];
+    pub const ALL: [Format; 6] = [Format::JsonLines, Format::Json, Format::Csv, Format::Mermaid, Format::MermaidParts, Format::Pcapng];
 
     const fn card(self) -> Card {
         match self {
@@ -34,6 +36,7 @@ impl Format {
             Format::Csv => Card("csv", "csv", "one table after RFC 4180; for spreadsheets and R"),
             Format::Mermaid => Card("mermaid", "mmd", "a sequence chart of the messages; for GitHub, GitLab, Obsidian, mermaid.live"),
             Format::MermaidParts => Card("mermaid:parts", "md", "a Markdown page of as many sequence charts as it takes"),
+            Format::Pcapng => Card("pcapng", "pcapng", "the messages as packets; for Wireshark and tshark, with our dissector in Lua"),
         }
     }
 

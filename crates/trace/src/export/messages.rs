@@ -9,7 +9,7 @@
 //! What is under way is remembered, up to [`WINDOW`] messages: the memory does not grow with the run. A message that is under way for longer than that many
 //! others is let go as one of unknown fate.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use peerglass_core::{Peer, Time};
 
@@ -22,6 +22,8 @@ pub(crate) const WINDOW: usize = 1 << 17;
 /// A message. At least one of its records is known.
 #[derive(Clone, Debug)]
 pub(crate) struct Message {
+    /// When it was sent.
+    since: Option<Time>,
     pub(crate) sent: Option<Row>,
     /// Its fate: its `received` or `dropped` record.
     pub(crate) end: Option<Row>,
@@ -48,8 +50,8 @@ impl Message {
 
     /// How long it was under way, where it arrived.
     pub(crate) fn latency_ns(&self) -> Option<u64> {
-        let (sent, end) = (self.sent.as_ref()?, self.end.as_ref().filter(|row| row.kind == "received")?);
-        Some(end.time.as_nanos().saturating_sub(sent.time.as_nanos()))
+        let end = self.end.as_ref().filter(|row| row.kind == "received")?;
+        Some(end.time.as_nanos().saturating_sub(self.since?.as_nanos()))
     }
 
     /// Its fate in words: `received`, `dropped (loss)`, `under way`, `fate unknown`.
@@ -77,8 +79,28 @@ pub(crate) enum Seen {
 #[derive(Debug, Default)]
 pub(crate) struct Messages {
     open: BTreeMap<u64, Shown>,
-    /// The numbers of those that had their fate, the oldest first, and whether they were kept.
-    closed: VecDeque<(u64, bool)>,
+    ended: Ended,
+}
+
+/// Messages that had their fate, the latest [`WINDOW`]: copies of them may still come.
+#[derive(Debug, Default)]
+pub(crate) struct Ended {
+    /// By the number of the `sent` record: when, and whether the message is shown.
+    sent: BTreeMap<u64, (Time, bool)>,
+}
+
+impl Ended {
+    pub(crate) fn add(&mut self, sent: &Row, kept: bool) {
+        if self.sent.len() >= WINDOW {
+            self.sent.pop_first();
+        }
+        self.sent.insert(sent.seq, (sent.time, kept));
+    }
+
+    /// When the message of which `fate` is one more fate was sent, and whether it is shown.
+    pub(crate) fn of(&self, fate: &Row) -> Option<(Time, bool)> {
+        self.sent.get(&fate.cause?).copied()
+    }
 }
 
 impl Messages {
@@ -96,24 +118,14 @@ impl Messages {
     }
 
     fn end(&mut self, fate: Shown) -> Message {
-        let cause = fate.row.cause;
-        let (sent, copy_of) = match cause.and_then(|cause| self.open.remove(&cause)) {
-            Some(sent) => (Some(sent), None),
-            None => (None, cause.and_then(|cause| self.had_its_fate(cause))),
-        };
-        let kept = fate.kept || sent.as_ref().is_some_and(|sent| sent.kept) || copy_of == Some(true);
+        let sent = fate.row.cause.and_then(|cause| self.open.remove(&cause));
+        let before = if sent.is_none() { self.ended.of(&fate.row) } else { None };
+        let kept = fate.kept || sent.as_ref().is_some_and(|sent| sent.kept) || before.is_some_and(|(_, kept)| kept);
         if let Some(sent) = &sent {
-            if self.closed.len() >= WINDOW {
-                self.closed.pop_front();
-            }
-            self.closed.push_back((sent.row.seq, kept));
+            self.ended.add(&sent.row, kept);
         }
-        Message { sent: sent.map(|sent| sent.row), end: Some(fate.row), forgotten: false, copy: copy_of.is_some(), kept }
-    }
-
-    /// Copies are rare and come soon after the first: the latest are looked at first.
-    fn had_its_fate(&self, cause: u64) -> Option<bool> {
-        self.closed.iter().rev().find(|(seq, _)| *seq == cause).map(|(_, kept)| *kept)
+        let since = sent.as_ref().map(|sent| sent.row.time).or(before.map(|(time, _)| time));
+        Message { since, sent: sent.map(|sent| sent.row), end: Some(fate.row), forgotten: false, copy: before.is_some(), kept }
     }
 
     /// Those that are under way when the records end, in order.
@@ -123,7 +135,7 @@ impl Messages {
 }
 
 fn alone(shown: Shown, forgotten: bool) -> Message {
-    Message { sent: Some(shown.row), end: None, forgotten, copy: false, kept: shown.kept }
+    Message { since: Some(shown.row.time), sent: Some(shown.row), end: None, forgotten, copy: false, kept: shown.kept }
 }
 
 /// A length of time for people, to a thousandth of its unit.

@@ -41,6 +41,7 @@ mod error;
 mod format;
 mod mermaid;
 mod messages;
+mod pcapng;
 mod select;
 mod tables;
 
@@ -50,6 +51,7 @@ use crate::{Filter, Row, RunHeader};
 
 pub use error::ExportError;
 pub use format::{Format, UnknownFormat};
+pub use pcapng::DISSECTOR;
 
 use about::About;
 use select::Chosen;
@@ -86,6 +88,7 @@ where
         Format::Csv => tables::csv(&mut rows, out),
         Format::Mermaid => mermaid::write(&about, options.steps, false, &mut rows, out),
         Format::MermaidParts => mermaid::write(&about, options.steps, true, &mut rows, out),
+        Format::Pcapng => pcapng::write(&about, &mut rows, out),
     }?;
     out.flush().map_err(ExportError::Write)?;
     Ok(rows.kept())

@@ -1,6 +1,9 @@
 //! Exports: what they hold, that hostile texts stay where they are, and that programs which are not ours read them.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod hostile;
 mod mermaid;
+mod outside;
+mod pcapng;
 mod samples;
 mod tables;

@@ -81,7 +81,7 @@ fn a_message_is_one_arrow_with_its_fate_where_it_was_sent() {
          p0->>p1: 0 PING 71 B at 1.5 s, +78.5 ms\n\
          p1-xp2: 1 PING 71 B at 1.5 s, dropped (loss)\n\
          p2--)p0: 4 PING 71 B at 1.5785 s, under way\n\
-         p0->>p1: 5 PING copy 71 B at 1.6 s, received\n"
+         p0->>p1: 5 PING copy 71 B at 1.6 s, +100 ms\n"
             .replace("0.1.0", env!("CARGO_PKG_VERSION"))
     );
     // A filter that only one of the two records passes shows the message whole.
