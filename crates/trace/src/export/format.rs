@@ -20,6 +20,8 @@ pub enum Format {
     MermaidParts,
     /// A capture of packets.
     Pcapng,
+    /// A log with vector clocks.
+    Shiviz,
 }
 
 /// Name, extension, and what it is in one line.
@@ -27,7 +29,8 @@ struct Card(&'static str, &'static str, &'static str);
 
 impl Format {
     /// All formats, in the order in which they are listed for people.
-    pub const ALL: [Format; 6] = [Format::JsonLines, Format::Json, Format::Csv, Format::Mermaid, Format::MermaidParts, Format::Pcapng];
+    pub const ALL: [Format; 7] =
+        [Format::JsonLines, Format::Json, Format::Csv, Format::Mermaid, Format::MermaidParts, Format::Pcapng, Format::Shiviz];
 
     const fn card(self) -> Card {
         match self {
@@ -37,6 +40,7 @@ impl Format {
             Format::Mermaid => Card("mermaid", "mmd", "a sequence chart of the messages; for GitHub, GitLab, Obsidian, mermaid.live"),
             Format::MermaidParts => Card("mermaid:parts", "md", "a Markdown page of as many sequence charts as it takes"),
             Format::Pcapng => Card("pcapng", "pcapng", "the messages as packets; for Wireshark and tshark, with our dissector in Lua"),
+            Format::Shiviz => Card("shiviz", "log", "a log with vector clocks; for ShiViz, which draws who knew of what"),
         }
     }
 

@@ -43,6 +43,7 @@ mod mermaid;
 mod messages;
 mod pcapng;
 mod select;
+mod shiviz;
 mod tables;
 
 use std::io::Write;
@@ -89,6 +90,7 @@ where
         Format::Mermaid => mermaid::write(&about, options.steps, false, &mut rows, out),
         Format::MermaidParts => mermaid::write(&about, options.steps, true, &mut rows, out),
         Format::Pcapng => pcapng::write(&about, &mut rows, out),
+        Format::Shiviz => shiviz::write(&about, &mut rows, out),
     }?;
     out.flush().map_err(ExportError::Write)?;
     Ok(rows.kept())

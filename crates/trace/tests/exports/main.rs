@@ -6,4 +6,5 @@ mod mermaid;
 mod outside;
 mod pcapng;
 mod samples;
+mod shiviz;
 mod tables;
