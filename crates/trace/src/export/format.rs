@@ -22,6 +22,8 @@ pub enum Format {
     Pcapng,
     /// A log with vector clocks.
     Shiviz,
+    /// A timeline.
+    Chrome,
 }
 
 /// Name, extension, and what it is in one line.
@@ -29,8 +31,8 @@ struct Card(&'static str, &'static str, &'static str);
 
 impl Format {
     /// All formats, in the order in which they are listed for people.
-    pub const ALL: [Format; 7] =
-        [Format::JsonLines, Format::Json, Format::Csv, Format::Mermaid, Format::MermaidParts, Format::Pcapng, Format::Shiviz];
+    pub const ALL: [Format; 8] =
+        [Format::JsonLines, Format::Json, Format::Csv, Format::Mermaid, Format::MermaidParts, Format::Pcapng, Format::Shiviz, Format::Chrome];
 
     const fn card(self) -> Card {
         match self {
@@ -41,6 +43,7 @@ impl Format {
             Format::MermaidParts => Card("mermaid:parts", "md", "a Markdown page of as many sequence charts as it takes"),
             Format::Pcapng => Card("pcapng", "pcapng", "the messages as packets; for Wireshark and tshark, with our dissector in Lua"),
             Format::Shiviz => Card("shiviz", "log", "a log with vector clocks; for ShiViz, which draws who knew of what"),
+            Format::Chrome => Card("chrome", "json", "a timeline of operations and messages; for ui.perfetto.dev and chrome://tracing"),
         }
     }
 

@@ -37,10 +37,12 @@
 //! - Texts may come from hostile peers: nothing in them leaves its place.
 
 mod about;
+mod chrome;
 mod error;
 mod format;
 mod mermaid;
 mod messages;
+mod operations;
 mod pcapng;
 mod select;
 mod shiviz;
@@ -90,6 +92,7 @@ where
         Format::Mermaid => mermaid::write(&about, options.steps, false, &mut rows, out),
         Format::MermaidParts => mermaid::write(&about, options.steps, true, &mut rows, out),
         Format::Pcapng => pcapng::write(&about, &mut rows, out),
+        Format::Chrome => chrome::write(&about, &mut rows, out),
         Format::Shiviz => shiviz::write(&about, &mut rows, out),
     }?;
     out.flush().map_err(ExportError::Write)?;

@@ -1,6 +1,7 @@
 //! Exports: what they hold, that hostile texts stay where they are, and that programs which are not ours read them.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+mod chrome;
 mod hostile;
 mod mermaid;
 mod outside;
