@@ -24,6 +24,8 @@ pub enum Format {
     Shiviz,
     /// A timeline.
     Chrome,
+    /// Traces of OpenTelemetry.
+    Otlp,
 }
 
 /// Name, extension, and what it is in one line.
@@ -31,8 +33,17 @@ struct Card(&'static str, &'static str, &'static str);
 
 impl Format {
     /// All formats, in the order in which they are listed for people.
-    pub const ALL: [Format; 8] =
-        [Format::JsonLines, Format::Json, Format::Csv, Format::Mermaid, Format::MermaidParts, Format::Pcapng, Format::Shiviz, Format::Chrome];
+    pub const ALL: [Format; 9] = [
+        Format::JsonLines,
+        Format::Json,
+        Format::Csv,
+        Format::Mermaid,
+        Format::MermaidParts,
+        Format::Pcapng,
+        Format::Shiviz,
+        Format::Chrome,
+        Format::Otlp,
+    ];
 
     const fn card(self) -> Card {
         match self {
@@ -44,6 +55,7 @@ impl Format {
             Format::Pcapng => Card("pcapng", "pcapng", "the messages as packets; for Wireshark and tshark, with our dissector in Lua"),
             Format::Shiviz => Card("shiviz", "log", "a log with vector clocks; for ShiViz, which draws who knew of what"),
             Format::Chrome => Card("chrome", "json", "a timeline of operations and messages; for ui.perfetto.dev and chrome://tracing"),
+            Format::Otlp => Card("otlp", "json", "traces of OpenTelemetry, one for each root cause; for Jaeger, Tempo, Zipkin"),
         }
     }
 

@@ -43,9 +43,11 @@ mod format;
 mod mermaid;
 mod messages;
 mod operations;
+mod otlp;
 mod pcapng;
 mod select;
 mod shiviz;
+mod span;
 mod tables;
 
 use std::io::Write;
@@ -93,6 +95,7 @@ where
         Format::MermaidParts => mermaid::write(&about, options.steps, true, &mut rows, out),
         Format::Pcapng => pcapng::write(&about, &mut rows, out),
         Format::Chrome => chrome::write(&about, &mut rows, out),
+        Format::Otlp => otlp::write(&about, &mut rows, out),
         Format::Shiviz => shiviz::write(&about, &mut rows, out),
     }?;
     out.flush().map_err(ExportError::Write)?;

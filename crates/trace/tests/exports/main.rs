@@ -4,6 +4,7 @@
 mod chrome;
 mod hostile;
 mod mermaid;
+mod otlp;
 mod outside;
 mod pcapng;
 mod samples;
