@@ -26,6 +26,21 @@ pub enum Format {
     Chrome,
     /// Traces of OpenTelemetry.
     Otlp,
+    /// A plot as Vega-Lite.
+    Vega(Plot),
+}
+
+/// What a plot shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Plot {
+    /// Messages by type over time.
+    Messages,
+    /// How many hops lookups took.
+    Hops,
+    /// How long messages were under way.
+    Latency,
+    /// How many peers were up over time.
+    Alive,
 }
 
 /// Name, extension, and what it is in one line.
@@ -33,7 +48,7 @@ struct Card(&'static str, &'static str, &'static str);
 
 impl Format {
     /// All formats, in the order in which they are listed for people.
-    pub const ALL: [Format; 9] = [
+    pub const ALL: [Format; 13] = [
         Format::JsonLines,
         Format::Json,
         Format::Csv,
@@ -43,6 +58,10 @@ impl Format {
         Format::Shiviz,
         Format::Chrome,
         Format::Otlp,
+        Format::Vega(Plot::Messages),
+        Format::Vega(Plot::Hops),
+        Format::Vega(Plot::Latency),
+        Format::Vega(Plot::Alive),
     ];
 
     const fn card(self) -> Card {
@@ -56,6 +75,12 @@ impl Format {
             Format::Shiviz => Card("shiviz", "log", "a log with vector clocks; for ShiViz, which draws who knew of what"),
             Format::Chrome => Card("chrome", "json", "a timeline of operations and messages; for ui.perfetto.dev and chrome://tracing"),
             Format::Otlp => Card("otlp", "json", "traces of OpenTelemetry, one for each root cause; for Jaeger, Tempo, Zipkin"),
+            Format::Vega(Plot::Messages) => {
+                Card("vega:messages", "vl.json", "a plot of messages by type over time; Vega-Lite, for notebooks and vega.github.io/editor")
+            }
+            Format::Vega(Plot::Hops) => Card("vega:hops", "vl.json", "a plot of how many hops lookups took; Vega-Lite"),
+            Format::Vega(Plot::Latency) => Card("vega:latency", "vl.json", "a plot of how long messages were under way; Vega-Lite"),
+            Format::Vega(Plot::Alive) => Card("vega:alive", "vl.json", "a plot of how many peers were up over time; Vega-Lite"),
         }
     }
 

@@ -37,6 +37,7 @@
 //! - Texts may come from hostile peers: nothing in them leaves its place.
 
 mod about;
+mod bins;
 mod chrome;
 mod error;
 mod format;
@@ -49,13 +50,14 @@ mod select;
 mod shiviz;
 mod span;
 mod tables;
+mod vega;
 
 use std::io::Write;
 
 use crate::{Filter, Row, RunHeader};
 
 pub use error::ExportError;
-pub use format::{Format, UnknownFormat};
+pub use format::{Format, Plot, UnknownFormat};
 pub use pcapng::DISSECTOR;
 
 use about::About;
@@ -96,6 +98,7 @@ where
         Format::Pcapng => pcapng::write(&about, &mut rows, out),
         Format::Chrome => chrome::write(&about, &mut rows, out),
         Format::Otlp => otlp::write(&about, &mut rows, out),
+        Format::Vega(plot) => vega::write(plot, &about, &mut rows, out),
         Format::Shiviz => shiviz::write(&about, &mut rows, out),
     }?;
     out.flush().map_err(ExportError::Write)?;

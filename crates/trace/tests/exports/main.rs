@@ -10,3 +10,4 @@ mod pcapng;
 mod samples;
 mod shiviz;
 mod tables;
+mod vega;

@@ -32,3 +32,15 @@ pub(crate) fn said(command: &mut Command) -> Option<String> {
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
+
+/// A script that is run by another program.
+pub(crate) fn script(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/readers").join(name)
+}
+
+/// A Python that has these modules: the one that `cargo xtask test` sets up, or that of this machine.
+pub(crate) fn python(modules: &str) -> Option<PathBuf> {
+    let own = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("../python/bin/python");
+    let has = |python: &PathBuf| Command::new(python).args(["-c", &format!("import {modules}")]).output().is_ok_and(|output| output.status.success());
+    [own, PathBuf::from("python3")].into_iter().find(has)
+}

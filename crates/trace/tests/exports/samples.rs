@@ -187,7 +187,8 @@ pub(crate) fn nasty(seed: u64, peers: u32, length: usize) -> Vec<Row> {
     let mut dice = Dice(seed ^ 0x5eed);
     for row in &mut rows {
         let mut text = || NASTY[dice.below(NASTY.len() as u64) as usize].to_owned();
-        row.name = Some(text());
+        // Hops are those of steps that are called so.
+        row.name = row.name.take().filter(|name| name == "done").or_else(|| Some(text()));
         row.why = Some(text());
         row.protocol = row.operation.is_none().then(&mut text).or(Some("kad".to_owned()));
         row.fields.push((text(), Value::Text(text())));
