@@ -19,7 +19,8 @@ The project's own tasks. Run them from anywhere inside the repository.
                                           words, rustfmt, clippy, rustdoc. All checks run, then the exit code says whether
                                           all were fine. Names after it choose: `cargo xtask check layers words`.
   cargo xtask test                        Every test: unit, integration and documentation tests, the fuzz corpus, the same seed
-                                          in two processes, the build for WebAssembly. Ends with `N passed, N failed`.
+                                          in two processes, the build for WebAssembly. Ends with `N passed, N failed`. Sets up a Python
+                                          in target/python, which reads exports.
   cargo xtask fuzz [TARGET] [--seconds N] Feeds every decoder (or one) with mutated bytes, 30 seconds each. `--list` names them.
   cargo xtask bench [sim|transfer]        Release benchmarks of the simulator and of file transfer between two processes.
 

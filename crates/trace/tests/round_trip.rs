@@ -1,5 +1,8 @@
 //! What is written is read back: every kind of record, every type of value, texts as hostile as they come.
 
+#[path = "support/cells.rs"]
+mod cells;
+
 use core::time::Duration;
 
 use peerglass_core::describe::Step;
@@ -7,6 +10,8 @@ use peerglass_core::{Fields, Key, Operation, Peer, Time, Value};
 use peerglass_trace::csv::{COLUMNS, unguard};
 use peerglass_trace::{Csv, Described, DropCause, JsonLines, ReadError, Reader, Record, Recorder, Row, RunHeader, What};
 use proptest::prelude::*;
+
+use cells::cells;
 
 fn text() -> impl Strategy<Value = String> {
     let nasty = ["", "'", "''=1", "=1+1", "@x", "-1", "+", "\t", "\r\n", "\"", ",\"", "\\", "\0", "\u{2028}", "\u{202e}evil", "</script>"];
@@ -79,34 +84,6 @@ fn json(header: &RunHeader, records: &[Record]) -> Vec<u8> {
     let mut out = JsonLines::new(Vec::new(), header);
     records.iter().for_each(|record| out.record(record));
     out.into_inner().expect("a Vec takes everything")
-}
-
-/// A CSV reader after RFC 4180, of our own: cells by row.
-fn cells(table: &str) -> Vec<Vec<String>> {
-    let (mut rows, mut row, mut cell, mut quoted) = (Vec::new(), Vec::new(), String::new(), false);
-    let mut chars = table.chars().peekable();
-    while let Some(c) = chars.next() {
-        match (quoted, c) {
-            (true, '"') if chars.peek() == Some(&'"') => cell.extend(chars.next()),
-            (true, '"') => quoted = false,
-            (true, c) => cell.push(c),
-            (false, '"') => {
-                assert!(cell.is_empty(), "a quote opens a cell or is not there");
-                quoted = true;
-            }
-            (false, ',') => row.push(core::mem::take(&mut cell)),
-            (false, '\n') => {
-                row.push(core::mem::take(&mut cell));
-                rows.push(core::mem::take(&mut row));
-            }
-            (false, c) => {
-                assert_ne!(c, '\r', "a bare carriage return must be quoted");
-                cell.push(c);
-            }
-        }
-    }
-    assert!(!quoted && row.is_empty() && cell.is_empty(), "the table ends with a line");
-    rows
 }
 
 proptest! {

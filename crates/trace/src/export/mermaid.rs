@@ -260,7 +260,7 @@ fn title(about: &About<'_>) -> String {
 /// The charts as blocks of a Markdown page.
 fn page(about: &About<'_>, charts: &[Chart]) -> String {
     // Markdown has the same entities with an `&` before them, and signs of its own.
-    let title = title(about).replace('#', "&#").replace(['*', '_', '<', '>'], " ");
+    let title = title(about).replace('#', "&#").replace(['*', '_', '[', ']', '<', '>'], " ");
     let mut text = format!("# {title}\n");
     for (i, chart) in charts.iter().enumerate() {
         let (part, of) = (i + 1, charts.len());

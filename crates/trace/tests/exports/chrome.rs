@@ -10,7 +10,12 @@ use crate::samples::{exported, made_up, nasty};
 
 /// The events of a timeline, checked as Perfetto would: sorted by time, equal ones as they stand.
 fn events(rows: &[Row], filter: Option<&str>) -> Vec<Value> {
-    let timeline: Value = serde_json::from_str(&exported("chrome", rows, filter, &Options::default()).unwrap()).unwrap();
+    read(&exported("chrome", rows, filter, &Options::default()).unwrap(), filter)
+}
+
+/// The events of a timeline's text.
+pub(crate) fn read(text: &str, filter: Option<&str>) -> Vec<Value> {
+    let timeline: Value = serde_json::from_str(text).unwrap();
     assert_eq!(
         (&timeline["displayTimeUnit"], &timeline["otherData"]["seed"], &timeline["otherData"]["scenario_hash"]),
         (&"ms".into(), &"42".into(), &"00ff".into())

@@ -1,6 +1,8 @@
 //! Exports: what they hold, that hostile texts stay where they are, and that programs which are not ours read them.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+#[path = "../support/cells.rs"]
+mod cells;
 mod chrome;
 mod hostile;
 mod mermaid;

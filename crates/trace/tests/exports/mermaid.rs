@@ -9,13 +9,13 @@ const LIMIT: usize = 50_000;
 
 /// The lines of a chart by what they are, after a grammar of our own: anything else is an error.
 #[derive(Debug, Default)]
-struct Chart {
+pub(crate) struct Chart {
     participants: Vec<String>,
-    arrows: Vec<(String, String, String, String)>,
+    pub(crate) arrows: Vec<(String, String, String, String)>,
     notes: Vec<String>,
 }
 
-fn parse(text: &str) -> Chart {
+pub(crate) fn parse(text: &str) -> Chart {
     assert!(text.encode_utf16().count() <= LIMIT, "{} characters", text.len());
     let mut chart = Chart::default();
     let mut lines = text.lines().skip_while(|line| line.starts_with("%% "));

@@ -10,7 +10,7 @@ use crate::samples::{exported, made_up, nasty};
 
 /// A span as a reader of OTLP's JSON finds it.
 #[derive(Debug)]
-struct Span {
+pub(crate) struct Span {
     trace: String,
     id: String,
     parent: Option<String>,
@@ -66,7 +66,12 @@ fn span(span: &Value, service: &str) -> Span {
 
 /// All spans, checked for themselves and against each other.
 fn spans(rows: &[Row], filter: Option<&str>) -> Vec<Span> {
-    let document: Value = serde_json::from_str(&exported("otlp", rows, filter, &Options::default()).unwrap()).unwrap();
+    read(&exported("otlp", rows, filter, &Options::default()).unwrap(), filter)
+}
+
+/// All spans of a document.
+pub(crate) fn read(text: &str, filter: Option<&str>) -> Vec<Span> {
+    let document: Value = serde_json::from_str(text).unwrap();
     let mut spans = Vec::new();
     for resource in document["resourceSpans"].as_array().unwrap() {
         let about = attributes(&resource["resource"]);

@@ -12,7 +12,7 @@ use crate::samples::{bytes, made_up, nasty, row};
 
 /// A packet as a reader finds it.
 #[derive(Debug, PartialEq)]
-struct Packet {
+pub(crate) struct Packet {
     interface: String,
     ns: u64,
     /// The whole length, of which less may be captured.
@@ -64,7 +64,7 @@ fn items(data: &[u8]) -> BTreeMap<u8, Vec<u8>> {
 }
 
 /// Reads a capture: the comment of its section, and its packets.
-fn read(mut file: &[u8]) -> (String, Vec<Packet>) {
+pub(crate) fn read(mut file: &[u8]) -> (String, Vec<Packet>) {
     let (mut section, mut interfaces, mut packets) = (String::new(), Vec::new(), Vec::new());
     while !file.is_empty() {
         let (kind, length) = (le32(file), le32(&file[4..]) as usize);

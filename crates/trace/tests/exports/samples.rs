@@ -19,10 +19,15 @@ pub(crate) fn exported(format: &str, rows: &[Row], filter: Option<&str>, options
 
 /// The same for formats that are no text.
 pub(crate) fn bytes(format: &str, rows: &[Row], filter: Option<&str>, options: &Options) -> Result<Vec<u8>, ExportError> {
+    bytes_of(&header(), format, rows, filter, options)
+}
+
+/// The same of another run.
+pub(crate) fn bytes_of(header: &RunHeader, format: &str, rows: &[Row], filter: Option<&str>, options: &Options) -> Result<Vec<u8>, ExportError> {
     let format: Format = format.parse().unwrap_or_else(|why| panic!("{why}"));
     let filter: Option<Filter> = filter.map(|text| text.parse().unwrap_or_else(|why| panic!("{why}")));
     let mut out = Vec::new();
-    export::write(format, options, &header(), filter.as_ref(), rows.iter().cloned().map(Ok::<_, ReadError>), &mut out).map(|_| out)
+    export::write(format, options, header, filter.as_ref(), rows.iter().cloned().map(Ok::<_, ReadError>), &mut out).map(|_| out)
 }
 
 /// A row that says no more than what happened.

@@ -16,14 +16,14 @@ type Clock = BTreeMap<String, u64>;
 
 /// An event as ShiViz's default expression finds it: its text, host and clock.
 #[derive(Debug)]
-struct Event {
+pub(crate) struct Event {
     text: String,
     host: String,
     clock: Clock,
 }
 
 /// What the expression `(?<event>.*)\n(?<host>\S*) (?<clock>{.*})` finds in the log, and how many lines it does not.
-fn parse(log: &str) -> (Vec<Event>, usize) {
+pub(crate) fn parse(log: &str) -> (Vec<Event>, usize) {
     let body = log.strip_prefix("(?<event>.*)\\n(?<host>p\\d+) (?<clock>{.*})\n\n").expect("the log begins with its expression and no delimiter");
     assert!(!body.contains(['\r', '\u{2028}', '\u{2029}']), "these end a line in JavaScript");
     let lines: Vec<&str> = body.lines().collect();
@@ -42,7 +42,7 @@ fn parse(log: &str) -> (Vec<Event>, usize) {
 }
 
 /// Rules 1 to 6.
-fn check_rules(events: &[Event]) {
+pub(crate) fn check_rules(events: &[Event]) {
     let mut by_host: BTreeMap<&str, Vec<&Event>> = BTreeMap::new();
     events.iter().for_each(|event| by_host.entry(&event.host).or_default().push(event));
     for (host, own) in &mut by_host {

@@ -13,7 +13,12 @@ use crate::samples::{exported, made_up, nasty, row};
 const PLOTS: [Format; 4] = [Format::Vega(Plot::Messages), Format::Vega(Plot::Hops), Format::Vega(Plot::Latency), Format::Vega(Plot::Alive)];
 
 fn values(plot: &str, rows: &[Row], filter: Option<&str>) -> Vec<Value> {
-    let spec: Value = serde_json::from_str(&exported(plot, rows, filter, &Options::default()).unwrap()).unwrap();
+    read(&exported(plot, rows, filter, &Options::default()).unwrap(), filter)
+}
+
+/// The rows of a plot.
+pub(crate) fn read(text: &str, filter: Option<&str>) -> Vec<Value> {
+    let spec: Value = serde_json::from_str(text).unwrap();
     assert_eq!(spec["$schema"], "https://vega.github.io/schema/vega-lite/v6.json");
     assert_eq!((&spec["usermeta"]["peerglass"]["seed"], spec["usermeta"]["peerglass"]["filter"].as_str()), (&"42".into(), filter));
     let values = spec["data"]["values"].as_array().unwrap().clone();
