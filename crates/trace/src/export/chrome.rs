@@ -7,12 +7,16 @@
 //!   p2 │ kad            │                      received FIND_NODE           the arrow is a flow
 //! ```
 //!
-//! A process is a peer, and its threads are its protocols, with one more wherever operations of a protocol overlap: slices of one thread have to be nested. A flow
-//! begins and ends in a slice, so each end of a message is one, as short as can be: simulated peers take no time to think. A lost message is an arrow to the slice
-//! that says why.
+//! A process is a peer, and its threads are its protocols, with one more wherever operations of a protocol overlap: slices of one thread have to be nested. An arrow
+//! goes from a slice to a slice, so each end of a message is one, as short as can be: simulated peers take no time to think. A lost message is an arrow to the
+//! slice that says why. Messages of one instant are slices in each other.
+//!
+//! Perfetto sorts events, and among those of one instant puts whole slices first. So there are only whole ones (`X`: a `B` and `E` of one instant would
+//! be turned round), and arrows are named in the slices themselves (`bind_id`: an event of its own, `s` or `f`, would be fastened to whichever
+//! slice of that instant comes last).
 //!
 //! Times are microseconds with the nanoseconds as their fraction, since the epoch of the run. The events stand in the order in which they are known: a message
-//! when its fate is, an operation that did not end at the end. Those who read the format sort it.
+//! when its fate is, an operation when it ends.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -159,51 +163,30 @@ impl Timeline {
         let fate = ("fate", message.fate_in_words());
         let latency = message.latency_ns().map(|ns| ("latency_us", decimal(ns, 3, 3)));
         let more: Vec<(&str, String)> = [Some(fate), latency].into_iter().flatten().collect();
-        if let Some(sent) = &message.sent {
-            self.end_of_message(sent, &more);
+        let arrow = message.sent.as_ref().filter(|_| message.end.is_some()).map(|sent| sent.seq);
+        for (row, direction) in [(&message.sent, "flow_out"), (&message.end, "flow_in")] {
+            let Some(row) = row else { continue };
+            let thread = self.thread(row.peer, protocol(row), 0);
+            let name = format!("{} {}", row.kind, row.name.as_deref().unwrap_or("message"));
+            let out = self.event("X", row.peer, thread, row.time, &name, "message");
+            out.extend_from_slice(b",\"dur\":0.001");
+            if let Some(arrow) = arrow {
+                out.extend_from_slice(format!(",\"bind_id\":\"0x{arrow:x}\",\"{direction}\":true").as_bytes());
+            }
+            self.close(row, &more);
         }
-        if let (Some(sent), Some(_)) = (&message.sent, &message.end) {
-            self.flow("s", sent, sent.seq);
-        }
-        if let Some(end) = &message.end {
-            self.end_of_message(end, &more);
-        }
-        if let (Some(sent), Some(end)) = (&message.sent, &message.end) {
-            self.flow("f", end, sent.seq);
-        }
-    }
-
-    fn end_of_message(&mut self, row: &Row, more: &[(&str, String)]) {
-        let thread = self.thread(row.peer, protocol(row), 0);
-        let name = format!("{} {}", row.kind, row.name.as_deref().unwrap_or("message"));
-        self.event("X", row.peer, thread, row.time, &name, "message").extend_from_slice(b",\"dur\":0.001");
-        self.close(row, more);
-    }
-
-    /// One end of an arrow, in the slice that was written last.
-    fn flow(&mut self, phase: &str, row: &Row, id: u64) {
-        let thread = self.thread(row.peer, protocol(row), 0);
-        let name = row.name.as_deref().unwrap_or("message");
-        let out = self.event(phase, row.peer, thread, row.time, name, "message");
-        put_key(out, "id");
-        put_id(out, id);
-        out.extend_from_slice(if phase == "f" { b",\"bp\":\"e\"}" } else { b"}" });
     }
 
     /// A step in its operation, any other record as an instant.
     fn step_or_instant(&mut self, row: &Row, kept: bool, operations: &mut Operations<Lane>) {
-        let place = operations.of(row, || kept.then(|| self.take_lane(row)));
-        let (lane, title) = match place {
-            Some(Operation { kept: lane, steps, .. }) => (lane.number, Some(lane.title.clone()).filter(|_| *steps == 1)),
-            None => (0, None),
-        };
+        let operation = operations.of(row, || kept.then(|| self.take_lane(row)));
         if !kept {
             return;
         }
-        let thread = self.thread(row.peer, protocol(row), lane);
-        if let Some(title) = title {
-            self.event("B", row.peer, thread, row.time, &title, "operation").push(b'}');
-        }
+        let thread = match operation {
+            Some(Operation { kept: lane, .. }) => self.thread(row.peer, &lane.protocol, lane.number),
+            None => self.thread(row.peer, protocol(row), 0),
+        };
         let name = row
             .name
             .as_deref()
@@ -214,13 +197,16 @@ impl Timeline {
         self.close(row, &[]);
     }
 
+    /// The slice of an operation that is over. One that took no time is as short as can be.
     fn end(&mut self, operation: &Operation<Lane>) {
-        let lane = &operation.kept;
+        let (lane, (first, start)) = (&operation.kept, operation.first);
         let thread = self.thread(operation.peer, &lane.protocol, lane.number);
-        // Perfetto ends the slice of this very name.
-        let out = self.event("E", operation.peer, thread, operation.last, &lane.title, "operation");
-        out.extend_from_slice(b",\"args\":{\"first\":");
-        put_id(out, operation.first.0);
+        let took = operation.last.as_nanos().saturating_sub(start.as_nanos()).max(1);
+        let out = self.event("X", operation.peer, thread, start, &lane.title, "operation");
+        out.extend_from_slice(format!(",\"dur\":{},\"args\":{{\"seq\":", decimal(took, 3, 3)).as_bytes());
+        put_id(out, first);
+        put_key(out, "steps");
+        put_id(out, operation.steps);
         put_key(out, "end");
         put_text(out, &operation.end);
         out.extend_from_slice(b"}}");

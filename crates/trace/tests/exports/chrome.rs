@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::samples::{exported, made_up, nasty};
 
-/// The events of a timeline, checked as Perfetto would: sorted by time, equal ones as they stand.
+/// The events of a timeline, checked.
 fn events(rows: &[Row], filter: Option<&str>) -> Vec<Value> {
     read(&exported("chrome", rows, filter, &Options::default()).unwrap(), filter)
 }
@@ -21,8 +21,7 @@ pub(crate) fn read(text: &str, filter: Option<&str>) -> Vec<Value> {
         (&"ms".into(), &"42".into(), &"00ff".into())
     );
     assert_eq!(timeline["otherData"]["filter"].as_str(), filter);
-    let mut events = timeline["traceEvents"].as_array().unwrap().clone();
-    events.sort_by_key(ns);
+    let events = timeline["traceEvents"].as_array().unwrap().clone();
     check(&events);
     events
 }
@@ -35,54 +34,54 @@ fn thread(event: &Value) -> (u64, u64) {
     (event["pid"].as_u64().unwrap(), event["tid"].as_u64().unwrap())
 }
 
-/// What is open on a thread: names of operations, and the ends of messages that are as short as can be.
-#[derive(Default)]
-struct Track {
-    open: Vec<String>,
-    until: u64,
+/// How long a slice takes, in ns.
+fn took(event: &Value) -> u64 {
+    (event["dur"].as_f64().unwrap() * 1_000.0).round() as u64
 }
 
 fn check(events: &[Value]) {
-    let mut tracks: BTreeMap<(u64, u64), Track> = BTreeMap::new();
-    let (mut begun, mut ended, mut named) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let mut named = BTreeSet::new();
     for event in events.iter().filter(|event| event["ph"] == "M") {
-        assert!(named.insert((event["name"].to_string(), thread(event))), "{event}");
+        assert!(event["args"]["name"].is_string() && named.insert((event["name"].to_string(), thread(event))), "{event}");
     }
-    for event in events {
-        let track = tracks.entry(thread(event)).or_default();
-        let name = event["name"].to_string();
-        assert!(event["ph"] == "M" || named.contains(&("\"thread_name\"".to_owned(), thread(event))), "{event}");
-        match event["ph"].as_str().unwrap() {
-            "B" => track.open.push(name),
-            "E" => assert_eq!(track.open.pop(), Some(name), "{event}"),
-            "X" => {
-                assert!(event["dur"].as_f64() == Some(0.001) && track.open.is_empty(), "{event}");
-                assert!(ns(event) >= track.until || ns(event) + 1 == track.until, "slices are nested: {event}");
-                track.until = ns(event) + 1;
-            }
-            "s" => assert!(track.until == ns(event) + 1 && begun.insert(event["id"].to_string()), "{event}"),
-            "f" => assert!(event["bp"] == "e" && track.until == ns(event) + 1 && ended.insert(event["id"].to_string()), "{event}"),
-            "i" => assert!(event["s"] == "t" || event["s"] == "p", "{event}"),
-            "M" => assert!(event["args"]["name"].is_string()),
-            _ => panic!("{event}"),
-        }
+    let mut slices: Vec<&Value> = events.iter().filter(|event| event["ph"] == "X").collect();
+    // As Perfetto sorts them: of those that begin together, the longest first.
+    slices.sort_by_key(|slice| (ns(slice), std::cmp::Reverse(took(slice))));
+    let mut open: BTreeMap<(u64, u64), Vec<u64>> = BTreeMap::new();
+    for slice in &slices {
+        let (until, open) = (ns(slice) + took(slice), open.entry(thread(slice)).or_default());
+        open.retain(|end| *end > ns(slice));
+        assert!(took(slice) > 0 && open.iter().all(|end| *end >= until), "slices are nested: {slice}");
+        open.push(until);
     }
-    assert!(tracks.values().all(|track| track.open.is_empty()), "every operation ends");
-    assert_eq!(begun, ended, "every arrow has two ends");
+    let ends = |direction: &str| {
+        let ends: Vec<String> = slices.iter().filter(|slice| slice[direction] == true).map(|slice| slice["bind_id"].to_string()).collect();
+        let unique: BTreeSet<String> = ends.iter().cloned().collect();
+        assert_eq!(unique.len(), ends.len());
+        unique
+    };
+    assert_eq!(ends("flow_out"), ends("flow_in"), "every arrow has two ends");
+    for event in events.iter().filter(|event| event["ph"] != "M") {
+        assert!(named.contains(&("\"thread_name\"".to_owned(), thread(event))), "{event}");
+        assert!(event["ph"] == "X" || event["ph"] == "i" && (event["s"] == "t" || event["s"] == "p"), "{event}");
+    }
+}
+
+fn is_message(event: &&Value) -> bool {
+    event["ph"] == "X" && event["cat"] == "message"
 }
 
 #[test]
 fn every_record_is_a_slice_or_an_instant_and_messages_are_arrows() {
     for rows in [made_up(1, 6, 800), nasty(1, 6, 800)] {
         let events = events(&rows, None);
-        let of = |phase: &str| events.iter().filter(|event| event["ph"] == phase).count();
-        let is_message = |row: &&Row| ["sent", "received", "dropped"].contains(&&*row.kind);
-        assert_eq!(of("X"), rows.iter().filter(is_message).count());
-        assert_eq!(of("i"), rows.len() - of("X"));
+        let ends = events.iter().filter(is_message).count();
+        assert_eq!(ends, rows.iter().filter(|row| ["sent", "received", "dropped"].contains(&&*row.kind)).count());
+        assert_eq!(events.iter().filter(|event| event["ph"] == "i").count(), rows.len() - ends);
         let fates: BTreeSet<u64> = rows.iter().filter(|row| ["received", "dropped"].contains(&&*row.kind)).filter_map(|row| row.cause).collect();
-        assert_eq!(of("f"), fates.len());
+        assert_eq!(events.iter().filter(|event| event["flow_in"] == true).count(), fates.len());
         let row: BTreeMap<u64, &Row> = rows.iter().map(|row| (row.seq, row)).collect();
-        for event in events.iter().filter(|event| ["X", "i"].contains(&event["ph"].as_str().unwrap())) {
+        for event in events.iter().filter(|event| event["ph"] != "M") {
             let row = row[&event["args"]["seq"].as_u64().unwrap()];
             assert_eq!((event["pid"].as_u64(), ns(event)), (Some(u64::from(row.peer.0)), row.time.as_nanos()));
         }
@@ -95,15 +94,15 @@ fn operations_that_overlap_stand_beside_each_other() {
     let names: BTreeSet<&str> =
         events.iter().filter(|event| event["name"] == "thread_name").filter_map(|event| event["args"]["name"].as_str()).collect();
     assert!(names.is_superset(&BTreeSet::from(["kad", "kad operations", "kad operations 2", "application", "peer"])), "{names:?}");
-    assert!(events.iter().any(|event| event["ph"] == "E" && event["args"]["end"] == "done"));
+    assert!(events.iter().any(|event| event["cat"] == "operation" && event["args"]["end"] == "done"));
 }
 
 #[test]
 fn a_filter_shows_messages_whole_and_operations_by_the_steps_that_pass() {
     let rows = made_up(3, 6, 800);
     let lost = events(&rows, Some("kind == dropped"));
-    assert_eq!(lost.iter().filter(|event| event["ph"] == "X").count(), 2 * rows.iter().filter(|row| row.kind == "dropped").count());
+    assert_eq!(lost.iter().filter(is_message).count(), 2 * rows.iter().filter(|row| row.kind == "dropped").count());
     let steps = events(&rows, Some("kind == step && type == query"));
     assert!(steps.iter().filter(|event| event["ph"] == "i").all(|event| event["name"] == "query"));
-    assert!(steps.iter().any(|event| event["ph"] == "B") && steps.iter().all(|event| event["ph"] != "X"));
+    assert!(steps.iter().any(|event| event["cat"] == "operation") && !steps.iter().any(|event| is_message(&event)));
 }
