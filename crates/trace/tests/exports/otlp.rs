@@ -6,6 +6,7 @@ use peerglass_trace::Row;
 use peerglass_trace::export::Options;
 use serde_json::Value;
 
+use crate::outside::{self, skip};
 use crate::samples::{exported, made_up, nasty};
 
 /// A span as a reader of OTLP's JSON finds it.
@@ -170,4 +171,18 @@ fn after_a_filter_spans_stand_below_the_nearest_that_is_left() {
         }
     }
     assert!(spans.iter().any(|span| span.parent.is_some()) && spans.iter().all(|span| !span.name.starts_with("event")));
+}
+
+#[test]
+fn opentelemetry_itself_knows_everything_in_a_trace() {
+    let Some(python) = outside::python("google.protobuf, opentelemetry.proto") else {
+        let why = "python3 has no opentelemetry-proto here; `cargo xtask test` installs it in target/python";
+        return skip("opentelemetry_itself_knows_everything_in_a_trace", why);
+    };
+    for (name, rows) in [("made-up", made_up(5, 6, 800)), ("nasty", nasty(5, 6, 800))] {
+        let text = exported("otlp", &rows, None, &Options::default()).unwrap();
+        let mut command = std::process::Command::new(&python);
+        let said = outside::said(command.arg(outside::script("otlp.py")).arg(outside::file(&format!("{name}.otlp.json"), text.as_bytes())));
+        assert_eq!(said, Some(format!("{}\n", read(&text, None).len())));
+    }
 }
