@@ -28,10 +28,9 @@ use super::error::ExportError;
 use super::messages::{Message, Messages, Seen, decimal};
 use super::operations::{Operation, Operations};
 use super::select::Rows;
-use super::tables::spill;
 use crate::Row;
 use crate::columns::Contents;
-use crate::json::{EXACT, put_contents, put_key, put_number, put_text};
+use crate::json::{BUFFER, EXACT, put_contents, put_key, put_number, put_text};
 
 /// Where an operation stands.
 struct Lane {
@@ -68,12 +67,12 @@ pub(crate) fn write(about: &About<'_>, rows: Rows<'_>, out: &mut dyn Write) -> R
             }
             Seen::Nothing => {}
         }
-        spill(&mut timeline.bytes, out)?;
+        timeline.spill(BUFFER, out)?;
     }
     messages.rest().for_each(|message| timeline.message(&message));
     operations.rest().for_each(|operation| timeline.end(&operation));
     timeline.bytes.extend_from_slice(b"\n]}\n");
-    out.write_all(&timeline.bytes).map_err(ExportError::Write)
+    timeline.spill(0, out)
 }
 
 impl Timeline {
@@ -84,6 +83,25 @@ impl Timeline {
             put_text(&mut self.bytes, &value);
         }
         self.bytes.extend_from_slice(b"},\"traceEvents\":[");
+    }
+
+    /// Writes whole events out, once there are so many bytes of them. Perfetto finds their ends by looking for quotes, and takes one behind `\\` for a part of
+    /// the text; behind the same sign as a number it does not.
+    fn spill(&mut self, least: usize, out: &mut dyn Write) -> Result<(), ExportError> {
+        if self.bytes.len() < least {
+            return Ok(());
+        }
+        let (mut calm, mut rest) = (Vec::with_capacity(self.bytes.len()), &self.bytes[..]);
+        while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
+            let (plain, escape) = rest.split_at(at);
+            let (escape, after) = escape.split_at(escape.len().min(2));
+            calm.extend_from_slice(plain);
+            calm.extend_from_slice(if escape == b"\\\\" { b"\\u005c" } else { escape });
+            rest = after;
+        }
+        calm.extend_from_slice(rest);
+        self.bytes.clear();
+        out.write_all(&calm).map_err(ExportError::Write)
     }
 
     /// Begins an event, up to its arguments; what follows ends it with [`Timeline::close`].

@@ -106,3 +106,12 @@ fn a_filter_shows_messages_whole_and_operations_by_the_steps_that_pass() {
     assert!(steps.iter().filter(|event| event["ph"] == "i").all(|event| event["name"] == "query"));
     assert!(steps.iter().any(|event| event["cat"] == "operation") && !steps.iter().any(|event| is_message(&event)));
 }
+
+/// Perfetto 52 takes a quote behind `\\\\` for a part of the text, and so a text that ends with a backslash for the beginning of chaos.
+#[test]
+fn no_quote_stands_behind_a_backslash_that_is_not_its_own() {
+    let text = exported("chrome", &nasty(5, 6, 800), None, &Options::default()).unwrap();
+    assert!(!text.contains("\\\\") && text.contains("\\u005c\""), "backslashes are written as numbers");
+    let names: BTreeSet<String> = read(&text, None).iter().filter_map(|event| event["name"].as_str().map(str::to_owned)).collect();
+    assert!(names.iter().any(|name| name.ends_with('\\')), "and read as what they are");
+}
