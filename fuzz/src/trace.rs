@@ -1,6 +1,6 @@
 //! Records, as another program may have written them, and filters, as anybody may ask for them.
 
-use peerglass_core::{Peer, Time};
+use peerglass_core::{Peer, Time, Value};
 use peerglass_trace::filter::MAX_LENGTH;
 use peerglass_trace::read::Reader;
 use peerglass_trace::{Filter, Row};
@@ -43,10 +43,11 @@ fn rows() -> impl Iterator<Item = Row> {
         cause: number.checked_sub(4),
         kind: kind.to_owned(),
         other: (kind != "step").then_some(Peer(8)),
+        protocol: (kind != "novel").then(|| "kad".to_owned()),
         name: (kind != "novel").then(|| "FIND_NODE".to_owned()),
         bytes: (kind != "step").then_some(number << 10),
         why: (kind == "novel").then(|| "loss".to_owned()),
         operation: (kind == "step").then(|| "kad#7".to_owned()),
-        fields: vec![("hops".to_owned(), number.into()), ("closer".to_owned(), (&[Peer(7), Peer(9)][..]).into())],
+        fields: vec![("hops".to_owned(), number.into()), ("closer".to_owned(), Value::List(vec![Peer(7).into(), Peer(9).into()]))],
     })
 }

@@ -118,7 +118,7 @@ pub(crate) struct Names {
     seen: [(usize, usize, i16); SLOTS],
 }
 
-const SLOTS: usize = 128;
+const SLOTS: usize = 512;
 
 impl Names {
     pub(crate) fn new() -> Self {
@@ -133,7 +133,7 @@ impl Names {
     #[inline]
     fn number(&mut self, name: &'static str) -> i16 {
         let (at, len) = (name.as_ptr() as usize, name.len());
-        let slot = (at ^ (at >> 7)) % SLOTS;
+        let slot = (at ^ (at >> 9)) % SLOTS;
         match self.seen[slot] {
             (known, length, number) if known == at && length == len => number,
             _ => {

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use peerglass_trace::{Capture, Record, Recorder, RunHeader};
 
@@ -45,9 +45,11 @@ impl Live {
         let (end, ended) = mpsc::channel();
         let flushed = Arc::clone(&recording);
         let clock = std::thread::spawn(move || {
-            let began = Instant::now();
-            while ended.recv_timeout(first.max(began.elapsed() / 100)) == Err(RecvTimeoutError::Timeout) {
+            let (mut passed, mut interval) = (Duration::ZERO, first);
+            while ended.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
                 lock(&flushed).flush();
+                passed += interval;
+                interval = first.max(passed / 100);
             }
         });
         Ok(Self { recording, capture, clock: Some((end, clock)), error: None })

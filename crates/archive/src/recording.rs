@@ -33,7 +33,7 @@ pub struct Recording {
 }
 
 enum Message {
-    Write(Chunk),
+    Write(Box<Chunk>),
     /// What is there shall be readable.
     Flush,
 }
@@ -77,7 +77,7 @@ impl Recording {
         }
         let mut chunk = std::mem::replace(&mut self.chunk, Chunk::with_room());
         chunk.names = self.names.all();
-        self.send(Message::Write(chunk));
+        self.send(Message::Write(Box::new(chunk)));
     }
 
     fn send(&mut self, message: Message) {
@@ -110,7 +110,7 @@ fn write_all(mut files: Files, messages: &Receiver<Message>, fault: &OnceLock<io
     let mut write = || -> io::Result<()> {
         for message in messages {
             match message {
-                Message::Write(chunk) => files.write(chunk)?,
+                Message::Write(chunk) => files.write(*chunk)?,
                 Message::Flush => files.close()?,
             }
         }

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use peerglass_lab::laws::Laws;
 use peerglass_lab::units::Span;
+use peerglass_trace::export::Format;
 use peerglass_trace::{By, Filter};
 
 use crate::commands::trace::OperationName;
@@ -67,7 +68,8 @@ pub(crate) enum Command {
         after_help = "RUN is a directory that `peerglass sim --out` or `--record` left, finished or not, or a file of JSON Lines. Filters are explained in docs/filters.md.\n\n\
                       Examples: peerglass inspect run/\n          \
                       peerglass inspect run/ --filter 'proto == kad && type == FIND_NODE && peer in 3..9 && time > 2s'\n          \
-                      peerglass inspect run/ --by 1s --filter 'kind == dropped'"
+                      peerglass inspect run/ --by 1s --filter 'kind == dropped'\n          \
+                      peerglass inspect run/ --as mermaid --filter 'peer == 3 && time < 2s' -o chart.mmd"
     )]
     Inspect(InspectArgs),
     /// Go through one operation of a recorded run step by step: a lookup, a join, a fetch
@@ -247,9 +249,19 @@ pub(crate) struct InspectArgs {
     /// Count records, messages and bytes by: kind, type, peer, pair, or interval (100ms, 1s)
     #[arg(long, value_name = "WHAT")]
     pub(crate) by: Option<By>,
-    /// Show so many records at most. Default: 100, then how many more there are
+    /// Show so many records at most. Default: 100, then how many more there are; with --as all
     #[arg(short = 'n', long, value_name = "N")]
     pub(crate) limit: Option<usize>,
+    /// Write the records in the format of another program: jsonl, json, csv, mermaid, mermaid:parts, pcapng, shiviz, chrome, otlp, vega:messages, vega:hops, vega:latency,
+    /// vega:alive (docs/exports.md)
+    #[arg(long = "as", value_name = "FORMAT", conflicts_with = "by")]
+    pub(crate) format: Option<Format>,
+    /// Where the export goes. Default: standard output
+    #[arg(short, long, value_name = "FILE", requires = "format")]
+    pub(crate) out: Option<PathBuf>,
+    /// In sequence charts, also show what is no message: steps, events, timers
+    #[arg(long, requires = "format")]
+    pub(crate) steps: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,9 +1,12 @@
 //! `peerglass inspect`: what was recorded, whole, in part, or counted.
 
 use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, BufWriter};
 use std::path::Path;
 
 use peerglass_archive::State;
+use peerglass_trace::export::{self, ExportError, Format, Options};
 use peerglass_trace::{By, Filter, Tallies, Tally};
 use serde::Serialize;
 
@@ -19,12 +22,52 @@ const LINES: usize = 100;
 pub(crate) fn run(args: &InspectArgs, output: Output) -> Result<(), Failure> {
     let recorded = Recorded::open(&args.run)?;
     let filter = args.filter.as_ref();
-    match args.by {
-        Some(by) => output.result(&Counted::new(&tally(&recorded, filter, by)?), tally(&recorded, filter, by)?),
-        None if filter.is_none() && args.limit.is_none() => overview(&recorded, &args.run, output)?,
-        None => list(&recorded, filter, args.limit, output)?,
+    if let Some(by) = args.by {
+        let tallies = tally(&recorded, filter, by)?;
+        output.result(&Counted::new(&tallies), tallies);
+        return Ok(());
+    }
+    match args.format {
+        Some(format) => export(&recorded, format, args, output),
+        None if filter.is_none() && args.limit.is_none() => overview(&recorded, &args.run, output),
+        None if output.json => export(&recorded, Format::JsonLines, args, output),
+        None => list(&recorded, filter, args.limit, output),
+    }
+}
+
+/// Records in the format of another program.
+fn export(recorded: &Recorded, format: Format, args: &InspectArgs, output: Output) -> Result<(), Failure> {
+    let filter = args.filter.as_ref();
+    let options = Options { limit: args.limit.map(|limit| limit as u64), steps: args.steps };
+    // Where a record is shown in the light of others, all have to be seen.
+    let rows = recorded.rows(filter.filter(|_| !format.looks_around()))?.map(|row| row.map_err(|failure| failure.to_string()));
+    let doing = || args.out.as_ref().map_or_else(|| format!("export as {format}"), |path| format!("export as {format} into {}", path.display()));
+    let Some(path) = &args.out else {
+        let mut out = BufWriter::new(io::stdout().lock());
+        return match export::write(format, &options, recorded.header(), filter, rows, &mut out) {
+            // A reader that has gone away (`| head`) is no reason to fail.
+            Err(ExportError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            other => other.map(|_| ()).while_doing(doing),
+        };
+    };
+    let mut out = BufWriter::with_capacity(1 << 20, File::create(path).while_doing(doing)?);
+    let kept = export::write(format, &options, recorded.header(), filter, rows, &mut out).while_doing(doing)?;
+    let beside = |name: String, text: &str| fs::write(path.with_file_name(name), text).while_doing(doing);
+    match format {
+        // A table has no place for where it comes from.
+        Format::Csv => beside(format!("{}.about.json", file_name(path)), &export::about(recorded.header(), filter, &options))?,
+        Format::Pcapng => beside("peerglass.lua".to_owned(), export::DISSECTOR)?,
+        _ => {}
+    }
+    output.say(format_args!("{} in {}", count(kept, "record"), path.display()));
+    if format == Format::Pcapng {
+        output.say(format_args!("open it with: wireshark -X lua_script:{} {}", path.with_file_name("peerglass.lua").display(), path.display()));
     }
     Ok(())
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Records as lines, and how many more there are.

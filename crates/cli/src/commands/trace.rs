@@ -1,10 +1,12 @@
 //! `peerglass trace`: one operation, step by step.
 
+use std::convert::Infallible;
+use std::io;
 use std::str::FromStr;
 
 use peerglass_archive::OperationAt;
 use peerglass_core::Peer;
-use peerglass_trace::{Filter, Walk};
+use peerglass_trace::{Filter, Walk, export};
 use serde::Serialize;
 
 use crate::args::TraceArgs;
@@ -130,15 +132,19 @@ fn operations(recorded: &Recorded, wanted: &OperationName) -> Result<Vec<Operati
 
 fn walk(recorded: &Recorded, at: &OperationAt, output: Output) -> Result<(), Failure> {
     let mut walk = Walk::new(at.peer, &format!("{}#{}", at.protocol, at.number));
+    let mut part = Vec::new();
     for row in recorded.rows(filter(&format!("seq in {}..={} && kind in {{step, sent, received, dropped}}", at.first, at.last)).as_ref())? {
         let row = row?;
-        if walk.add(&row) && output.json && !output.line(&row) {
-            return Ok(());
+        if walk.add(&row) && output.json {
+            part.push(Ok::<_, Infallible>(row));
         }
     }
-    if !output.json {
-        output.line(format_args!("{walk}\n"));
+    if output.json {
+        let out = &mut io::stdout().lock();
+        let written = export::write(export::Format::JsonLines, &export::Options::default(), recorded.header(), None, part.into_iter(), out);
+        return written.map(|_| ()).while_doing(|| "print the operation".to_owned());
     }
+    output.line(format_args!("{walk}\n"));
     Ok(())
 }
 

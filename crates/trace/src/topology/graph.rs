@@ -269,7 +269,7 @@ impl Graph {
             }
             // The peers that share ever more bits with this one stand together.
             let (mut low, mut high) = (0, sorted.len());
-            for bits in 0..256 {
+            for (bits, in_bucket) in buckets.into_iter().enumerate().take(256) {
                 if high - low <= 1 {
                     break;
                 }
@@ -277,7 +277,7 @@ impl Graph {
                 let middle = low + sorted[low..high].partition_point(|key| key.to_bytes()[bits / 8] >> (7 - bits % 8) & 1 == 0);
                 let others = if one == 0 { high - middle } else { middle - low };
                 possible += others.min(k) as u64;
-                held += buckets[bits].min(others).min(k) as u64;
+                held += in_bucket.min(others).min(k) as u64;
                 (low, high) = if one == 0 { (low, middle) } else { (middle, high) };
             }
         }
