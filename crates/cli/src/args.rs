@@ -82,6 +82,15 @@ pub(crate) enum Command {
                       peerglass topology run/ --as gexf -o run.gexf\n\n\
                       GEXF holds the whole run up to that time, with spells; the other formats the links of that time. networkx opens all of them, Gephi GraphML and GEXF, Graphviz DOT.")]
     Topology(TopologyArgs),
+    /// Compare two recorded runs: the first record that differs, and what changed
+    Diff(DiffArgs),
+    /// Make one run of the runs of several real nodes: who received what from whom, and by how much their clocks differ
+    #[command(
+        after_help = "What one node sent and another received is matched by contents and order; the difference of two clocks follows from the fastest messages in both directions, as in NTP, and is known to half \
+                      of the least round trip. The result is a file of JSON Lines, which every command that reads runs takes.\n\n\
+                      Example: peerglass merge a/ b/ c/ -o all.jsonl"
+    )]
+    Merge(MergeArgs),
 }
 
 #[derive(Debug, Args)]
@@ -249,6 +258,18 @@ pub(crate) struct InspectArgs {
     /// Count records, messages and bytes by: kind, type, peer, pair, or interval (100ms, 1s)
     #[arg(long, value_name = "WHAT")]
     pub(crate) by: Option<By>,
+    /// Show what led to the record of this number, back to a command, timer or fault
+    #[arg(long, value_name = "RECORD", conflicts_with_all = ["filter", "by", "follow", "format"])]
+    pub(crate) why: Option<u64>,
+    /// Show the record of this number and all that it led to, at all peers
+    #[arg(long, value_name = "RECORD", conflicts_with_all = ["filter", "by", "format"])]
+    pub(crate) follow: Option<u64>,
+    /// Pair questions with answers: round trips, losses and repetitions by type
+    #[arg(long, conflicts_with_all = ["filter", "by", "why", "follow", "format"])]
+    pub(crate) round_trips: bool,
+    /// Tell what is odd: unanswered, doubled and overtaken messages, messages without a fate, damage
+    #[arg(long, conflicts_with_all = ["filter", "by", "why", "follow", "format", "round_trips"])]
+    pub(crate) odd: bool,
     /// Show so many records at most. Default: 100, then how many more there are; with --as all
     #[arg(short = 'n', long, value_name = "N")]
     pub(crate) limit: Option<usize>,
@@ -272,6 +293,26 @@ pub(crate) struct TraceArgs {
     /// Which operation: p12:kad#7, or part of that
     #[arg(value_name = "OPERATION")]
     pub(crate) operation: Option<OperationName>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// The one run
+    #[arg(value_name = "RUN1")]
+    pub(crate) first: PathBuf,
+    /// The other
+    #[arg(value_name = "RUN2")]
+    pub(crate) second: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MergeArgs {
+    /// The runs, one of each node
+    #[arg(value_name = "RUN", required = true, num_args = 2..)]
+    pub(crate) runs: Vec<PathBuf>,
+    /// Where the merged run goes
+    #[arg(short, long, value_name = "FILE.jsonl")]
+    pub(crate) out: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -33,6 +33,8 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Sim(args) => panics::apart(|| commands::sim::run(args, output)),
         Command::Hunt(args) => panics::apart(|| commands::hunt::run(args, output)),
         Command::Inspect(args) => commands::inspect::run(args, output).map(|()| ExitCode::SUCCESS),
+        Command::Diff(args) => commands::diff::run(args, output).map(|()| ExitCode::SUCCESS),
+        Command::Merge(args) => commands::merge::run(args, output).map(|()| ExitCode::SUCCESS),
         Command::Topology(args) => commands::topology::run(args, output).map(|()| ExitCode::SUCCESS),
         Command::Trace(args) => commands::trace::run(args, output).map(|()| ExitCode::SUCCESS),
         _ => run_nodes(cli, output).map(|()| ExitCode::SUCCESS),
@@ -48,7 +50,8 @@ fn run_nodes(cli: &Cli, output: Output) -> Result<(), Failure> {
             Command::Share(args) => commands::share::run(args, output).await,
             Command::Get(args) => commands::get::run(args, output).await,
             Command::Node(args) => commands::node::run(args, output).await,
-            Command::Sim(_) | Command::Hunt(_) | Command::Inspect(_) | Command::Topology(_) | Command::Trace(_) => Ok(()),
+            // These run no nodes.
+            _ => Ok(()),
         }
     });
     // Work on the disk that nobody waits for any more must not hold up the end.

@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::Home;
+use support::{ALONE, Home, field};
 
 const SCENARIO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../labs/first-look.toml");
 
@@ -77,8 +77,60 @@ fn records_go_out_in_the_formats_of_other_programs() {
         assert!(!home.read(file).is_empty(), "{format}");
     }
     assert!(home.has("peerglass.lua") && home.has("run.csv.about.json"), "what Wireshark needs, and where the table comes from");
-    home.run(&["inspect", "run", "--as", "mermaid", "-o", "long.mmd"]).fails(1, &["50,000", "messages"]);
+    home.run(&["inspect", "run", "--as", "mermaid", "-o", "long.mmd"]).fails(1, &["50000", "mermaid:parts"]);
     home.run(&["inspect", "run", "--as", "png"]).fails(2, &["mermaid", "pcapng"]);
+}
+
+#[test]
+fn causes_round_trips_and_differences_are_told() {
+    let home = recorded();
+    let why = home.run(&["inspect", "run", "--why", "2000"]).fine().out;
+    let lines: Vec<&str> = why.lines().collect();
+    assert!(
+        lines.len() > 1 && lines[lines.len() - 1].starts_with("#2000 ") && !lines[0].contains("  (#"),
+        "it begins with what nothing led to: {why}"
+    );
+    let first = lines[0].trim_start_matches('#').split(' ').next().unwrap();
+    let after = home.run(&["inspect", "run", "--follow", first, "--limit", "5"]).fine();
+    assert!(after.out.starts_with(&format!("#{first} ")) && after.out.lines().count() == 5 && after.err.contains("more than 5"), "{after:?}");
+    home.run(&["inspect", "run", "--why", "999999999"]).fails(3, &["999999999"]);
+
+    let trips = home.run(&["inspect", "run", "--round-trips", "--json"]).fine().json();
+    let finds = trips["types"].as_array().unwrap().iter().find(|of| of["name"] == "kad FIND_NODE").expect("there are lookups");
+    assert!(finds["answered"].as_u64() > Some(100) && finds["round_trip_ns"][0].as_u64() > Some(10_000_000), "{finds}");
+    let odd = home.run(&["inspect", "run", "--odd", "--json"]).fine().json();
+    assert_eq!(odd["damaged"], false, "{odd}");
+
+    home.run(&["sim", SCENARIO, "--peers", "60", "--out", "again"]).fine();
+    home.run(&["sim", SCENARIO, "--peers", "60", "--seed", "77", "--out", "other"]).fine();
+    assert_eq!(home.run(&["diff", "run", "again", "--json"]).fine().json()["same"], true);
+    let other = home.run(&["diff", "run", "other", "--json"]).fine().json();
+    assert!(other["same"] == false && !other["changes"].as_array().unwrap().is_empty(), "{other}");
+    assert!(home.run(&["diff", "run", "other"]).fine().out.contains("then the runs part"));
+}
+
+#[test]
+fn runs_of_two_real_nodes_become_one_and_their_clocks_agree() {
+    let (here, there) = (Home::new(), Home::new());
+    here.file("file", 3 << 20);
+    let (sharer, shared) = here.share(&["file", "--record", "run"]);
+    let ticket = field(&shared, "ticket");
+    there.run(&[&["get", ticket, "-o", "copy", "--record", "run"], &ALONE[..]].concat()).fine();
+    sharer.interrupt().fine();
+    let (a, b) = (here.path("run"), there.path("run"));
+    let merged = there.run(&["merge", a.to_str().unwrap(), b.to_str().unwrap(), "-o", "all.jsonl", "--json"]).fine().json();
+    assert!(merged["matched"].as_u64() > Some(5) && merged["peers"].as_array().unwrap().len() >= 2, "{merged}");
+    // Both ran on this machine, by one clock. The one that the other is compared with has no bound.
+    let clocks = merged["clocks"].as_array().unwrap();
+    let differences: Vec<(i64, u64)> =
+        clocks.iter().filter_map(|clock| Some((clock["ahead_ns"].as_i64().unwrap(), clock["bound_ns"].as_u64()?))).collect();
+    assert_eq!((clocks.len(), differences.len()), (2, 1), "they talked in both directions: {merged}");
+    assert!(differences.iter().all(|(ahead, bound)| ahead.unsigned_abs() <= bound + 1), "{merged}");
+    // The receipt of a block leads back to the other node's sending, and on to what made it send.
+    let received = there.run(&["inspect", "all.jsonl", "--json", "--filter", "kind == received && type == BLOCK", "--limit", "1"]).fine().out;
+    let record: serde_json::Value = serde_json::from_str(received.lines().nth(1).expect("a block arrived")).unwrap();
+    let why = there.run(&["inspect", "all.jsonl", "--why", &record["seq"].to_string()]).fine().out;
+    assert!(why.lines().rev().nth(1).is_some_and(|line| line.contains(" sent ") && line.contains("BLOCK")), "{why}");
 }
 
 #[test]

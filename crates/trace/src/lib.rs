@@ -34,29 +34,49 @@
 //! | [`tally`] | [`Tallies`]: counts by kind, type, peer, pair or interval, from records alone |
 //! | [`walk`] | [`Walk`]: one operation step by step, with the messages it cost |
 //! | [`topology`] | who is there and who knows whom, at any time; graph measures; graph formats |
+//! | [`pairs`] | [`Pairs`]: questions and their answers, found by cause: round trips, losses, repetitions |
+//! | [`anomalies`] | [`Anomalies`]: what is odd, from unanswered questions to damaged records |
+//! | [`diff`] | [`Diff`]: where two runs part, and what changed |
+//! | [`follow`] | [`Follow`]: what a record led to; [`why`](follow::why): what led to it |
+//! | [`merge`] | the runs of several real nodes as one, by their causes, with their clocks set right |
+//! | [`quantiles`] | [`Quantiles`]: how long things took, in bounded memory |
 //! | [`totals`] | [`Totals`]: counts that drivers keep even when nobody records |
 
+pub mod anomalies;
 mod columns;
 pub mod csv;
+pub mod diff;
 pub mod export;
 pub mod filter;
+mod fingerprint;
+pub mod follow;
 pub mod header;
 pub mod json;
 mod line;
+pub mod merge;
+pub mod pairs;
 pub mod pen;
+pub mod quantiles;
 pub mod read;
 pub mod record;
 pub mod recorder;
 pub mod tally;
+#[cfg(test)]
+mod told;
 pub mod topology;
 pub mod totals;
 pub mod walk;
 
+pub use anomalies::{Anomalies, Anomaly};
 pub use csv::Csv;
+pub use diff::Diff;
 pub use filter::{Filter, FilterError};
+pub use follow::Follow;
 pub use header::{RunHeader, Source};
 pub use json::JsonLines;
+pub use pairs::{Exchange, Pairs};
 pub use pen::{Cause, Pen, Words};
+pub use quantiles::Quantiles;
 pub use read::{ReadError, Reader, Row};
 pub use record::{Described, DropCause, Record, View, What};
 pub use recorder::{Capture, Counting, Off, Recorder, Tee};

@@ -78,7 +78,7 @@ fn put_fields(f: &mut fmt::Formatter<'_>, fields: &[(String, Value)], but: &[&st
 }
 
 /// A text in one line of bounded length, without what a terminal would obey: names and reasons may come from hostile peers.
-struct Shortened<'a>(&'a str);
+pub(crate) struct Shortened<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Shortened<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -37,7 +37,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use libp2p::Swarm;
-use peerglass_core::{Acquaintances, Cx, Effect, Peer, Protocol, Rng, Sink};
+use peerglass_core::{Acquaintances, Cx, Describe, Effect, Fields, Peer, Protocol, Rng, Sink};
 use peerglass_stack::{Command, Stack};
 use peerglass_trace::{Cause, What};
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -191,6 +191,9 @@ impl Driver {
     fn start(&mut self) {
         self.own_addresses();
         let cause = self.log.note(self.clock.now(), Cause::NONE, |_| What::Up);
+        let id = self.swarm.local_peer_id().to_string();
+        // Whose records these are, for whoever puts runs of several nodes together.
+        self.log.note(self.clock.now(), cause, |words| What::Event(words.describe(&Identity { id })));
         self.feed(cause, |stack, cx| stack.start(cx));
     }
 
@@ -312,5 +315,20 @@ impl Sink<Stack> for Effects {
 
     fn watched(&self) -> bool {
         self.watched
+    }
+}
+
+/// Who a node is.
+struct Identity {
+    id: String,
+}
+
+impl Describe for Identity {
+    fn name(&self) -> &'static str {
+        "identity"
+    }
+
+    fn fields(&self, fields: &mut Fields) {
+        fields.add("id", self.id.as_str());
     }
 }

@@ -70,7 +70,7 @@ impl Driver {
             self.book.seen_from(peer, &address);
         }
         let direction = if endpoint.is_dialer() { "dialled" } else { "accepted" };
-        self.log.note(now, Cause::NONE, |_| What::LinkUp { peer, detail: format!("{direction} {address}").into() });
+        self.log.note(now, Cause::NONE, |_| What::LinkUp { peer, detail: format!("{direction} {address} of {id}").into() });
         let link = Connection { id: connection, address, dialled: endpoint.is_dialer(), since: now };
         for opening in self.connections.connected(peer, link) {
             self.open_on(connection, opening);

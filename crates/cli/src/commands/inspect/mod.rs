@@ -1,5 +1,8 @@
 //! `peerglass inspect`: what was recorded, whole, in part, or counted.
 
+mod causes;
+mod exchanges;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufWriter};
@@ -22,6 +25,18 @@ const LINES: usize = 100;
 pub(crate) fn run(args: &InspectArgs, output: Output) -> Result<(), Failure> {
     let recorded = Recorded::open(&args.run)?;
     let filter = args.filter.as_ref();
+    if let Some(seq) = args.why {
+        return causes::before(&recorded, seq, output);
+    }
+    if let Some(seq) = args.follow {
+        return causes::after(&recorded, seq, args.limit, output);
+    }
+    if args.round_trips {
+        return exchanges::round_trips(&recorded, output);
+    }
+    if args.odd {
+        return exchanges::oddities(&recorded, output);
+    }
     if let Some(by) = args.by {
         let tallies = tally(&recorded, filter, by)?;
         output.result(&Counted::new(&tallies), tallies);
