@@ -3,8 +3,9 @@
 use crate::tools::{self, Failure};
 
 /// A benchmark's name, the package that holds it, its example, and what it measures.
-const BENCHES: [(&str, &str, &str, &str); 2] = [
+const BENCHES: [(&str, &str, &str, &str); 3] = [
     ("sim", "peerglass-lab", "bench_sim", "messages a second and bytes a peer of the simulator"),
+    ("glass", "peerglass-lab", "bench_glass", "what recording costs the simulator, and how fast a recorded run answers"),
     ("transfer", "peerglass-node", "bench_transfer", "a large file between two node processes, beside a raw stream"),
 ];
 
@@ -15,7 +16,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
         None => (arguments, &[][..]),
     };
     if let Some(unknown) = chosen.iter().find(|name| BENCHES.iter().all(|(known, ..)| known != name)) {
-        return Err(format!("there is no benchmark `{unknown}`; there are: sim, transfer"));
+        return Err(format!("there is no benchmark `{unknown}`; there are: sim, glass, transfer"));
     }
     let mut failed = Vec::new();
     for (name, package, example, what) in BENCHES.iter().filter(|(name, ..)| chosen.is_empty() || chosen.iter().any(|wanted| wanted == name)) {

@@ -22,7 +22,7 @@ The project's own tasks. Run them from anywhere inside the repository.
                                           in two processes, the build for WebAssembly. Ends with `N passed, N failed`. Sets up a Python
                                           in target/python, which reads exports.
   cargo xtask fuzz [TARGET] [--seconds N] Feeds every decoder (or one) with mutated bytes, 30 seconds each. `--list` names them.
-  cargo xtask bench [sim|transfer]        Release benchmarks of the simulator and of file transfer between two processes.
+  cargo xtask bench [sim|glass|transfer]   Release benchmarks of the simulator and of file transfer between two processes.
 
 A first change usually goes: edit, `cargo test -p peerglass-<crate>`, `cargo xtask check`, commit. CI runs check and test.
 The rules behind the checks are in CONTRIBUTING.md.

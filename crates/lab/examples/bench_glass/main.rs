@@ -79,7 +79,7 @@ fn questions(dir: &Path, peers: u32) {
     let clock = Instant::now();
     let run = Run::open(dir).expect("the run was just written");
     let opened = clock.elapsed();
-    let filter: Filter = "type == FIND_NODE && peer in 3..9 && size > 60".parse().expect("a filter");
+    let filter: Filter = "type == NODES && peer in 3..9 && size > 500".parse().expect("a filter");
     let clock = Instant::now();
     let found = run.count(&filter).expect("the run can be read");
     let filtered = clock.elapsed();
