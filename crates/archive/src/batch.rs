@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int8Type, Int16Type, Int64Type, UInt32Type, UInt64Type};
+use arrow_array::types::{ArrowDictionaryKeyType, Int8Type, Int16Type, Int64Type, UInt32Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, DictionaryArray, Int64Array, RecordBatch, StringArray, UInt32Array, UInt64Array};
 use peerglass_core::{Peer, Time, Value};
 use peerglass_trace::filter::Look;
@@ -123,9 +123,9 @@ impl<'a> RowRef<'a> {
         column.as_ref().filter(|column| column.is_valid(self.row)).map(|column| column.value(self.row))
     }
 
-    fn word(&self, column: &'a Option<DictionaryArray<Int16Type>>) -> Option<&'a str> {
+    fn word<K: ArrowDictionaryKeyType>(&self, column: &'a Option<DictionaryArray<K>>) -> Option<&'a str> {
         let column = column.as_ref()?;
-        let key = usize::try_from(column.keys().value(self.row)).ok().filter(|_| column.keys().is_valid(self.row))?;
+        let key = column.key(self.row)?;
         let values = column.values().as_string_opt::<i32>()?;
         (key < values.len()).then(|| values.value(key))
     }
@@ -165,13 +165,7 @@ impl Look for RowRef<'_> {
         self.integer(&self.batch.cause)
     }
     fn kind(&self) -> &str {
-        let kind = || {
-            let column = self.batch.kind.as_ref()?;
-            let key = usize::try_from(column.keys().value(self.row)).ok()?;
-            let values = column.values().as_string_opt::<i32>()?;
-            (key < values.len()).then(|| values.value(key))
-        };
-        kind().unwrap_or(What::NAMES[0])
+        self.word(&self.batch.kind).unwrap_or(What::NAMES[0])
     }
     fn other(&self) -> Option<Peer> {
         self.some_peer(&self.batch.other)

@@ -7,7 +7,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -23,10 +23,10 @@ pub const FIRST: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Live {
     recording: Arc<Mutex<Recording>>,
-    capture: Capture,
+    /// The recording's own, to be lent without its lock.
+    error: Arc<OnceLock<io::Error>>,
     /// The thread that keeps the time, and how it is told to end. None once it is over.
     clock: Option<(Sender<()>, JoinHandle<()>)>,
-    error: Option<io::Error>,
 }
 
 impl Live {
@@ -41,7 +41,9 @@ impl Live {
 
     /// The same with another least interval.
     pub(crate) fn flushed_after(dir: &Path, header: RunHeader, capture: Capture, first: Duration) -> Result<Self, OpenError> {
-        let recording = Arc::new(Mutex::new(Recording::create(dir, header, capture)?));
+        let recording = Recording::create(dir, header, capture)?;
+        let error = recording.fault();
+        let recording = Arc::new(Mutex::new(recording));
         let (end, ended) = mpsc::channel();
         let flushed = Arc::clone(&recording);
         let clock = std::thread::spawn(move || {
@@ -52,15 +54,14 @@ impl Live {
                 interval = first.max(passed / 100);
             }
         });
-        Ok(Self { recording, capture, clock: Some((end, clock)), error: None })
+        Ok(Self { recording, error, clock: Some((end, clock)) })
     }
 
-    fn end(&mut self) {
+    fn stop_the_clock(&mut self) {
         if let Some((end, clock)) = self.clock.take() {
             drop(end);
             // It only waits and flushes.
             let _ = clock.join();
-            self.error = lock(&self.recording).finish().err();
         }
     }
 }
@@ -72,7 +73,7 @@ fn lock(recording: &Mutex<Recording>) -> MutexGuard<'_, Recording> {
 
 impl Recorder for Live {
     fn wants(&self) -> Capture {
-        self.capture
+        lock(&self.recording).wants()
     }
 
     fn record(&mut self, record: &Record) {
@@ -80,19 +81,19 @@ impl Recorder for Live {
     }
 
     fn error(&self) -> Option<&io::Error> {
-        self.error.as_ref()
+        self.error.get()
     }
 
     fn finish(&mut self) -> io::Result<()> {
-        self.end();
-        self.error.as_ref().map_or(Ok(()), |error| Err(io::Error::new(error.kind(), error.to_string())))
+        self.stop_the_clock();
+        lock(&self.recording).finish()
     }
 }
 
 impl Drop for Live {
-    /// Saves what it can when a run ends early. Only [`Recorder::finish`] tells whether that went well.
+    /// The recording, which the clock no longer holds, then saves what it can itself.
     fn drop(&mut self) {
-        self.end();
+        self.stop_the_clock();
     }
 }
 

@@ -71,6 +71,11 @@ impl Recording {
         self.send(Message::Flush);
     }
 
+    /// The first error met, now or later, on whichever thread.
+    pub(crate) fn fault(&self) -> Arc<OnceLock<io::Error>> {
+        Arc::clone(&self.error)
+    }
+
     fn hand_over(&mut self) {
         if self.chunk.is_empty() {
             return;

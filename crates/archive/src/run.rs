@@ -21,7 +21,7 @@ use crate::files::{OPERATIONS, RECORDS, list, whole};
 use crate::groups::{self, Group};
 use crate::manifest::Manifest;
 use crate::operations::{self, OperationAt};
-use crate::scan::Scan;
+use crate::scan::{Reads, Scan};
 
 /// A run that is read.
 #[derive(Clone, Debug)]
@@ -79,7 +79,12 @@ impl Run {
 
     /// The records that pass `filter`, or all, in the order of their numbers, some at a time.
     pub fn scan(&self, filter: Option<&Filter>) -> impl Iterator<Item = Result<Batch, ReadError>> + use<> {
-        Scan::new(Arc::clone(&self.files), filter.cloned())
+        Scan::new(Arc::clone(&self.files), filter.cloned(), Reads::All)
+    }
+
+    /// The same without their contents, which are most of what there is to read.
+    pub fn scan_columns(&self, filter: Option<&Filter>) -> impl Iterator<Item = Result<Batch, ReadError>> + use<> {
+        Scan::new(Arc::clone(&self.files), filter.cloned(), Reads::Columns)
     }
 
     /// The same, one record at a time.
@@ -97,7 +102,7 @@ impl Run {
     /// When a file cannot be read.
     pub fn count(&self, filter: &Filter) -> Result<u64, ReadError> {
         let mut count = 0;
-        for batch in Scan::bare(Arc::clone(&self.files), filter.clone()) {
+        for batch in Scan::new(Arc::clone(&self.files), Some(filter.clone()), Reads::Number) {
             count += batch?.len() as u64;
         }
         Ok(count)

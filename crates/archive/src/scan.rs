@@ -22,22 +22,27 @@ const ROWS: usize = 8192;
 pub(crate) struct Scan {
     files: Arc<Vec<RecordFile>>,
     filter: Option<Filter>,
-    /// Only the numbers of records are wanted.
-    bare: bool,
+    reads: Reads,
     /// The next file.
     next: usize,
     reader: Option<ParquetRecordBatchReader>,
     over: bool,
 }
 
-impl Scan {
-    pub(crate) fn new(files: Arc<Vec<RecordFile>>, filter: Option<Filter>) -> Self {
-        Self { files, filter, bare: false, next: 0, reader: None, over: false }
-    }
+/// What is read of a record that passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reads {
+    /// All columns.
+    All,
+    /// All but the contents, which are most of the bytes.
+    Columns,
+    /// Its number.
+    Number,
+}
 
-    /// A scan for the numbers of records alone.
-    pub(crate) fn bare(files: Arc<Vec<RecordFile>>, filter: Filter) -> Self {
-        Self { bare: true, ..Self::new(files, Some(filter)) }
+impl Scan {
+    pub(crate) fn new(files: Arc<Vec<RecordFile>>, filter: Option<Filter>, reads: Reads) -> Self {
+        Self { files, filter, reads, next: 0, reader: None, over: false }
     }
 
     fn step(&mut self) -> Result<Option<Batch>, ReadError> {
@@ -67,10 +72,13 @@ impl Scan {
             return Ok(None);
         }
         let mut builder = file.reader()?.with_row_groups(groups).with_batch_size(ROWS);
-        if self.bare {
-            let mask = ProjectionMask::leaves(builder.parquet_schema(), [at::SEQ]);
-            builder = builder.with_projection(mask);
-        }
+        let columns = match self.reads {
+            Reads::All => 0..=at::FIELDS,
+            Reads::Columns => 0..=at::FIELDS - 1,
+            Reads::Number => at::SEQ..=at::SEQ,
+        };
+        let mask = ProjectionMask::leaves(builder.parquet_schema(), columns);
+        builder = builder.with_projection(mask);
         if let Some(filter) = &self.filter {
             let row_filter = predicate(&builder, filter.clone());
             builder = builder.with_row_filter(row_filter);

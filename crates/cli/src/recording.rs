@@ -57,21 +57,17 @@ impl Recorded {
         }
     }
 
-    /// Shows each record that passes `filter`, without its being copied for that.
-    pub(crate) fn each(&self, filter: Option<&Filter>, mut see: impl FnMut(&dyn Look)) -> Result<(), Failure> {
+    /// Shows each record that passes `filter`, without its contents and without its being copied for that.
+    pub(crate) fn each(&self, filter: Option<&Filter>, mut see: impl FnMut(&dyn Look) -> Result<(), Failure>) -> Result<(), Failure> {
         match self {
             Recorded::Run(run) => {
-                for batch in run.scan(filter) {
-                    batch.while_doing(|| "read the records".to_owned())?.rows().for_each(|row| see(&row));
+                for batch in run.scan_columns(filter) {
+                    batch.while_doing(|| "read the records".to_owned())?.rows().try_for_each(|row| see(&row))?;
                 }
+                Ok(())
             }
-            Recorded::Lines(..) => {
-                for row in self.rows(filter)? {
-                    see(&row?);
-                }
-            }
+            Recorded::Lines(..) => self.rows(filter)?.try_for_each(|row| see(&row?)),
         }
-        Ok(())
     }
 
     /// The records that pass `filter`, or all, in the order of their numbers.
@@ -88,6 +84,13 @@ impl Recorded {
             }
         }
     }
+}
+
+/// A filter that a command makes itself: it is one.
+pub(crate) fn filter(text: &str) -> Option<Filter> {
+    let filter = text.parse();
+    debug_assert!(filter.is_ok(), "{text}");
+    filter.ok()
 }
 
 fn lines(path: &Path) -> Result<Reader<BufReader<File>>, peerglass_trace::ReadError> {

@@ -116,13 +116,18 @@ impl Encoded {
         self.0.extend_from_slice(&bytes[..length as usize]);
     }
 
-    fn put_list<T: ToValue>(&mut self, values: impl Iterator<Item = T>) {
-        self.put(LIST, &[0; 4]);
+    /// The same where the length is known only once `content` has been put. It counts in units of so many bytes.
+    fn put_counted(&mut self, kind: u8, unit: usize, content: impl FnOnce(&mut Self)) {
+        self.put(kind, &[0; 4]);
         let start = self.0.len();
-        values.for_each(|value| value.encode(self));
-        let length = u32::try_from(self.0.len() - start).unwrap_or(u32::MAX);
-        self.0.truncate(start + length as usize);
+        content(self);
+        let length = u32::try_from((self.0.len() - start) / unit).unwrap_or(u32::MAX);
+        self.0.truncate(start + length as usize * unit);
         self.0[start - 4..start].copy_from_slice(&length.to_le_bytes());
+    }
+
+    fn put_list<T: ToValue>(&mut self, values: impl Iterator<Item = T>) {
+        self.put_counted(LIST, 1, |out| values.for_each(|value| value.encode(out)));
     }
 }
 
@@ -191,11 +196,7 @@ pub struct Peers<I>(pub I);
 
 impl<I: Iterator<Item = Peer>> ToValue for Peers<I> {
     fn encode(self, out: &mut Encoded) {
-        out.put(PEERS, &[0; 4]);
-        let start = out.0.len();
-        self.0.for_each(|peer| out.0.extend_from_slice(&peer.0.to_le_bytes()));
-        let length = ((out.0.len() - start) / 4) as u32;
-        out.0[start - 4..start].copy_from_slice(&length.to_le_bytes());
+        out.put_counted(PEERS, 4, |out| self.0.for_each(|peer| out.0.extend_from_slice(&peer.0.to_le_bytes())));
     }
 }
 
@@ -205,11 +206,7 @@ pub struct Joined<I>(pub I);
 
 impl<I: Iterator<Item = &'static str>> ToValue for Joined<I> {
     fn encode(self, out: &mut Encoded) {
-        out.put(TEXT, &[0; 4]);
-        let start = out.0.len();
-        self.0.for_each(|part| out.0.extend_from_slice(part.as_bytes()));
-        let length = (out.0.len() - start) as u32;
-        out.0[start - 4..start].copy_from_slice(&length.to_le_bytes());
+        out.put_counted(TEXT, 1, |out| self.0.for_each(|part| out.0.extend_from_slice(part.as_bytes())));
     }
 }
 

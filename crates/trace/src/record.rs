@@ -53,12 +53,6 @@ impl Described {
     pub fn name_of(thing: &impl Describe) -> Self {
         Self { protocol: thing.protocol(), name: thing.name(), fields: Fields::new() }
     }
-
-    /// The name and all fields.
-    #[must_use]
-    pub fn of(thing: &impl Describe) -> Self {
-        Self { protocol: thing.protocol(), name: thing.name(), fields: Fields::of(thing) }
-    }
 }
 
 /// What happened.

@@ -4,16 +4,16 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 
 use peerglass_core::{Key, Peer, Time};
+use peerglass_trace::Source;
 use peerglass_trace::topology::draw::{Drawing, History};
 use peerglass_trace::topology::graph::{Graph, Measures};
 use peerglass_trace::topology::{Link, Topology};
-use peerglass_trace::{Filter, Source};
 use serde::Serialize;
 
 use crate::args::{GraphFormat, TopologyArgs};
 use crate::failure::{Failure, While};
 use crate::output::Output;
-use crate::recording::Recorded;
+use crate::recording::{Recorded, filter};
 
 /// From so many nodes at most paths and clustering are measured: a thousand give the mean of a large network to a percent or so.
 const SOURCES: usize = 1000;
@@ -25,7 +25,9 @@ const K: usize = 20;
 pub(crate) fn run(args: &TopologyArgs, output: Output) -> Result<(), Failure> {
     let recorded = Recorded::open(&args.run)?;
     let history = args.format == Some(GraphFormat::Gexf);
-    let (topology, history) = follow(&recorded, args.at.map(|at| Time::ZERO + at.0), history, args.format.is_some())?;
+    // The others do not tell what went over a link.
+    let traffic = matches!(args.format, Some(GraphFormat::Graphml | GraphFormat::Json));
+    let (topology, history) = follow(&recorded, args.at.map(|at| Time::ZERO + at.0), history, traffic)?;
     let Some(format) = args.format else {
         show(&topology, &recorded, output);
         return Ok(());
@@ -54,11 +56,11 @@ fn follow(recorded: &Recorded, at: Option<Time>, with_history: bool, with_traffi
     let mut history = History::new();
     let kinds = if with_traffic { "up, down, step, link_up, link_down, sent" } else { "up, down, step, link_up, link_down" };
     let until = at.map_or_else(String::new, |at| format!(" && time <= {}ns", at.as_nanos()));
-    let filter: Option<Filter> = format!("kind in {{{kinds}}}{until}").parse().ok();
-    recorded.each(filter.as_ref(), |row| {
+    recorded.each(filter(&format!("kind in {{{kinds}}}{until}")).as_ref(), |row| {
         if let Some(change) = topology.add(row).filter(|_| with_history) {
             history.add(change, &topology);
         }
+        Ok(())
     })?;
     Ok((topology, history))
 }

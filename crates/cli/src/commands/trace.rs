@@ -6,13 +6,13 @@ use std::str::FromStr;
 
 use peerglass_archive::OperationAt;
 use peerglass_core::Peer;
-use peerglass_trace::{Filter, Walk, export};
+use peerglass_trace::{Walk, export};
 use serde::Serialize;
 
 use crate::args::TraceArgs;
 use crate::failure::{Code, Failure, While};
 use crate::output::{Output, count};
-use crate::recording::Recorded;
+use crate::recording::{Recorded, filter};
 
 /// Operations that are listed when nobody asked for more.
 const LISTED: usize = 50;
@@ -146,11 +146,6 @@ fn walk(recorded: &Recorded, at: &OperationAt, output: Output) -> Result<(), Fai
     }
     output.line(format_args!("{walk}\n"));
     Ok(())
-}
-
-/// A filter of ours.
-fn filter(text: &str) -> Option<Filter> {
-    text.parse().ok()
 }
 
 #[cfg(test)]

@@ -6,6 +6,9 @@
 //!
 //! `cargo run --release -p peerglass-lab --example bench_glass [PEERS...]`
 
+#[path = "../bench_sim/measured.rs"]
+#[allow(dead_code, reason = "the other benchmark uses the rest")]
+mod measured;
 #[path = "../bench_sim/world.rs"]
 #[allow(dead_code, reason = "the other benchmark uses the rest")]
 mod world;
@@ -14,11 +17,11 @@ use std::path::Path;
 use std::time::Instant;
 
 use peerglass_archive::{Recording, Run};
-use peerglass_core::{Peer, Time};
-use peerglass_sim::statistics::median;
+use peerglass_core::Peer;
 use peerglass_trace::{Capture, Filter, Off, Recorder, RunHeader};
 
-use world::{LOOKUP_SPAN, World};
+use measured::Measured;
+use world::World;
 
 /// Rounds of each measurement, of which the median counts.
 const ROUNDS: usize = 5;
@@ -57,9 +60,9 @@ fn measure(peers: u32) {
         bytes = size(&dir);
     }
     println!("{peers} peers, {messages} messages");
-    println!("  nothing      {:>9.0} messages a second", median(&sorted(rates)).unwrap_or_default());
-    println!("  operations   {} %", Spread(sorted(operations)));
-    println!("  everything   {} %; {records} records, {:.1} bytes each", Spread(sorted(full)), bytes as f64 / records as f64);
+    println!("  nothing      {} messages a second", Measured::of(rates));
+    println!("  operations   {:+} %", Measured::of(operations));
+    println!("  everything   {:+} %; {records} records, {:.1} bytes each", Measured::of(full), bytes as f64 / records as f64);
     questions(&dir, peers);
     std::fs::remove_dir_all(&dir).expect("the benchmark's own directory");
 }
@@ -103,23 +106,4 @@ fn questions(dir: &Path, peers: u32) {
 fn size(dir: &Path) -> u64 {
     let files = std::fs::read_dir(dir.join("records")).expect("a run has records");
     files.filter_map(|file| file.ok()?.metadata().ok()).map(|file| file.len()).sum()
-}
-
-fn sorted(mut all: Vec<f64>) -> Vec<f64> {
-    all.sort_by(f64::total_cmp);
-    all
-}
-
-/// The median of sorted measurements, and how far they lie apart.
-struct Spread(Vec<f64>);
-
-impl std::fmt::Display for Spread {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:+.1} (between {:+.1} and {:+.1})", median(&self.0).unwrap_or_default(), self.0[0], self.0[self.0.len() - 1])
-    }
-}
-
-/// The end of the lookups' answers, after the last was asked.
-pub(crate) fn end(began: Time) -> Time {
-    began + LOOKUP_SPAN + std::time::Duration::from_secs(10)
 }

@@ -6,13 +6,12 @@
 //! `cargo run --release -p peerglass-lab --example bench_sim [PEERS...]`; a million peers take some minutes and gigabytes, so they are only run when asked for.
 
 mod bare;
+mod measured;
 mod world;
 
 use std::time::Instant;
 
-use peerglass_core::Time;
-use peerglass_sim::statistics::median;
-
+use measured::Measured;
 use world::{LOOKUP_SPAN, World};
 
 /// Lookups of each peer in the measured phase. Of networks larger than [`LARGE`], one: that is more than enough to measure.
@@ -90,26 +89,6 @@ fn lookups(joined: &World, rounds: usize) {
     println!("  two threads  {} messages a second; {:.2} times one thread, and the identical result", Measured::of(two), Measured::of(gains).median);
 }
 
-/// The median of some measurements, and how far they lie apart.
-struct Measured {
-    least: f64,
-    median: f64,
-    most: f64,
-}
-
-impl Measured {
-    fn of(mut all: Vec<f64>) -> Self {
-        all.sort_by(f64::total_cmp);
-        Self { least: all[0], median: median(&all).unwrap_or_default(), most: all[all.len() - 1] }
-    }
-}
-
-impl std::fmt::Display for Measured {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:>10.0} (between {:.0} and {:.0})", self.median, self.least, self.most)
-    }
-}
-
 /// Faults spread over the lookups (peers made slow and fast again, cut off and back), beside none: in turns, because the cost is a small difference of large numbers.
 ///
 /// What faults cost is the time for each event. That a network with faults has more to do, asking again where nobody answered, is told apart.
@@ -135,9 +114,4 @@ fn faults(joined: &World) {
 fn resident() -> u64 {
     let pages = std::fs::read_to_string("/proc/self/statm").ok().and_then(|text| text.split_whitespace().nth(1)?.parse::<u64>().ok());
     pages.unwrap_or(0) * 4096
-}
-
-/// The end of the lookups' answers, after the last was asked.
-pub(crate) fn end(began: Time) -> Time {
-    began + LOOKUP_SPAN + std::time::Duration::from_secs(10)
 }

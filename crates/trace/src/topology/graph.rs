@@ -265,7 +265,7 @@ impl Graph {
         for (own, list) in keys.iter().zip(&self.to) {
             let mut buckets = [0usize; 257];
             for node in list {
-                buckets[shared_bits(own, &keys[*node as usize])] += 1;
+                buckets[own.common_prefix(keys[*node as usize]) as usize] += 1;
             }
             // The peers that share ever more bits with this one stand together.
             let (mut low, mut high) = (0, sorted.len());
@@ -273,23 +273,16 @@ impl Graph {
                 if high - low <= 1 {
                     break;
                 }
-                let one = own.to_bytes()[bits / 8] >> (7 - bits % 8) & 1;
-                let middle = low + sorted[low..high].partition_point(|key| key.to_bytes()[bits / 8] >> (7 - bits % 8) & 1 == 0);
-                let others = if one == 0 { high - middle } else { middle - low };
+                let one = own.bit(bits as u32);
+                let middle = low + sorted[low..high].partition_point(|key| !key.bit(bits as u32));
+                let others = if one { middle - low } else { high - middle };
                 possible += others.min(k) as u64;
                 held += in_bucket.min(others).min(k) as u64;
-                (low, high) = if one == 0 { (low, middle) } else { (middle, high) };
+                (low, high) = if one { (middle, high) } else { (low, middle) };
             }
         }
         if possible > 0 { held as f64 / possible as f64 } else { 1.0 }
     }
-}
-
-/// How many bits two keys have in common from the front.
-fn shared_bits(one: &Key, other: &Key) -> usize {
-    let (one, other) = (one.to_bytes(), other.to_bytes());
-    let at = one.iter().zip(&other).position(|(a, b)| a != b);
-    at.map_or(256, |at| at * 8 + (one[at] ^ other[at]).leading_zeros() as usize)
 }
 
 fn root(parent: &mut [u32], mut node: u32) -> u32 {

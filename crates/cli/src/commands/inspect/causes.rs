@@ -1,11 +1,11 @@
 //! What a record led to, and what led to it.
 
+use peerglass_trace::Row;
 use peerglass_trace::follow::{self, End, Follow, Until};
-use peerglass_trace::{Filter, Row};
 
 use crate::failure::{Code, Failure};
 use crate::output::{Output, count};
-use crate::recording::Recorded;
+use crate::recording::{Recorded, filter};
 
 /// Records that are shown when nobody asked for more.
 const SHOWN: usize = 1000;
@@ -13,8 +13,7 @@ const SHOWN: usize = 1000;
 /// Shows a record and all that it led to.
 pub(super) fn after(recorded: &Recorded, seq: u64, limit: Option<usize>, output: Output) -> Result<(), Failure> {
     let mut follow = Follow::everything_after(seq).at_most(limit.unwrap_or(SHOWN));
-    let filter: Option<Filter> = format!("seq >= {seq}").parse().ok();
-    for row in recorded.rows(filter.as_ref())? {
+    for row in recorded.rows(filter(&format!("seq >= {seq}")).as_ref())? {
         let row = row?;
         if let Some(away) = follow.add(&row)
             && !output.line(format_args!("{:indent$}{row}", "", indent = 2 * away.min(20) as usize))
@@ -48,8 +47,7 @@ pub(super) fn before(recorded: &Recorded, seq: u64, output: Output) -> Result<()
 }
 
 fn row(recorded: &Recorded, seq: u64) -> Result<Option<Row>, Failure> {
-    let filter: Option<Filter> = format!("seq == {seq}").parse().ok();
-    recorded.rows(filter.as_ref())?.next().transpose()
+    recorded.rows(filter(&format!("seq == {seq}")).as_ref())?.next().transpose()
 }
 
 fn missing(seq: u64) -> Failure {

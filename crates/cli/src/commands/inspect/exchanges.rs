@@ -2,24 +2,22 @@
 
 use std::time::Duration;
 
+use peerglass_trace::Quantiles;
 use peerglass_trace::anomalies::{Anomalies, Report};
 use peerglass_trace::pairs::{HORIZON, Pairs, Summary, TypeSummary};
-use peerglass_trace::{Filter, Quantiles};
 use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::recording::Recorded;
+use crate::recording::{Recorded, filter};
 
 /// Messages and what sets them off: all that pairs are made of.
-fn messages() -> Option<Filter> {
-    "kind in {sent, received, dropped, command, event}".parse().ok()
-}
+const MESSAGES: &str = "kind in {sent, received, dropped, command, event}";
 
 /// Shows round trips by type of question.
 pub(super) fn round_trips(recorded: &Recorded, output: Output) -> Result<(), Failure> {
     let (mut pairs, mut over, mut summary) = (Pairs::new(HORIZON), Vec::new(), Summary::default());
-    for row in recorded.rows(messages().as_ref())? {
+    for row in recorded.rows(filter(MESSAGES).as_ref())? {
         pairs.add(&row?, &mut over);
         over.drain(..).for_each(|exchange| summary.add(&exchange));
     }

@@ -104,9 +104,7 @@ fn list(recorded: &Recorded, filter: Option<&Filter>, limit: Option<usize>, outp
 
 fn tally(recorded: &Recorded, filter: Option<&Filter>, by: By) -> Result<Tallies, Failure> {
     let mut tallies = Tallies::new(by);
-    for row in recorded.rows(filter)? {
-        tallies.add(&row?).blaming_input(|| "count the records".to_owned())?;
-    }
+    recorded.each(filter, |row| tallies.add(row).blaming_input(|| "count the records".to_owned()))?;
     Ok(tallies)
 }
 
@@ -148,13 +146,12 @@ struct Overview {
 
 fn overview(recorded: &Recorded, path: &Path, output: Output) -> Result<(), Failure> {
     let (mut types, mut records, mut first, mut last) = (Tallies::new(By::Type), 0, None, 0);
-    for row in recorded.rows(None)? {
-        let row = row?;
+    recorded.each(None, |row| {
         records += 1;
-        last = row.time.as_nanos();
+        last = row.time().as_nanos();
         first = first.or(Some(last));
-        types.add(&row).while_doing(|| "count the records".to_owned())?;
-    }
+        types.add(row).while_doing(|| "count the records".to_owned())
+    })?;
     let header = recorded.header();
     let finished = match recorded {
         Recorded::Run(run) => Some(run.manifest().rest.state == State::Finished),
