@@ -1,11 +1,12 @@
 //! `cargo xtask test`: sets up what is needed and runs every test there is.
 //!
-//! Needed are Rust and the network's crates; with Python and tshark, exports are also read by programs that are not ours. The parts run one after the other, all of them,
+//! Needed are Rust and the network's crates; with Python, tshark and Graphviz, exports are also read by programs that are not ours. The parts run one after the other, all of them,
 //! and are added up into the last line, `N passed, N failed`, with `, N skipped` behind it when something could not run here. A test that lacks something on this
 //! machine writes the line `name: why` to the file that `PEERGLASS_SKIPS` names and returns: it is then reported as skipped, and in CI (`CI=true`), where everything has to
 //! be there, as failed.
 
 mod determinism;
+mod programs;
 mod python;
 mod tally;
 mod wasm;
@@ -22,6 +23,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     }
     let skips = tools::target_dir().join("xtask-skips.txt");
     let mut total = Tally::default();
+    programs::set_up();
     python::set_up();
     total.add(cargo_tests("the workspace", &["test", "--workspace", "--no-fail-fast"], &skips)?);
     // The same target folder: what both workspaces need is built once.

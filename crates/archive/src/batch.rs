@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{ArrowDictionaryKeyType, Int8Type, Int16Type, Int64Type, UInt32Type, UInt64Type};
-use arrow_array::{Array, ArrayRef, DictionaryArray, Int64Array, RecordBatch, StringArray, UInt32Array, UInt64Array};
+use arrow_array::{Array, ArrayRef, BinaryArray, DictionaryArray, Int64Array, RecordBatch, StringArray, UInt32Array, UInt64Array};
 use peerglass_core::{Peer, Time, Value};
 use peerglass_trace::filter::Look;
 use peerglass_trace::read::fields_from_json;
@@ -27,6 +27,7 @@ pub struct Batch {
     why: Option<StringArray>,
     operation: Option<UInt32Array>,
     fields: Option<StringArray>,
+    wire: Option<BinaryArray>,
 }
 
 impl Batch {
@@ -51,6 +52,7 @@ impl Batch {
             why: texts("why"),
             operation: peers("operation"),
             fields: texts("fields"),
+            wire: column("wire").and_then(|column| column.as_binary_opt::<i32>()).cloned(),
         }
     }
 
@@ -98,6 +100,7 @@ impl<'a> RowRef<'a> {
             why: self.why_text().map(str::to_owned),
             operation: self.operation().map(Cow::into_owned),
             fields: self.contents().to_vec(),
+            wire: self.batch.wire.as_ref().filter(|column| column.is_valid(self.row)).map(|column| column.value(self.row).to_vec()),
         }
     }
 

@@ -36,6 +36,10 @@ pub(crate) struct Chunk {
     pub(crate) fields: Vec<i16>,
     /// Their values, as they were told.
     pub(crate) values: Vec<u8>,
+    /// Of every record that has some, its place in the chunk and the bytes of the wire.
+    pub(crate) wire: Vec<(u32, Vec<u8>)>,
+    /// How many bytes these are.
+    wire_bytes: usize,
     /// Where the fields and the values of each record end.
     pub(crate) ends: Vec<(u32, u32)>,
     /// All names so far, of things and of fields.
@@ -72,13 +76,17 @@ impl Chunk {
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.len() >= GROUP || self.values.len() >= GROUP_CONTENTS
+        self.len() >= GROUP || self.values.len() + self.wire_bytes >= GROUP_CONTENTS
     }
 
     pub(crate) fn push(&mut self, record: &Record, names: &mut Names) {
         let view = record.view();
         if let Some(why) = view.why {
             self.why.push((self.len() as u32, why.to_owned()));
+        }
+        if let Some(wire) = view.wire {
+            self.wire.push((self.len() as u32, wire.to_vec()));
+            self.wire_bytes += wire.len();
         }
         self.seq.push(view.seq);
         self.time.push(i64::try_from(view.time.as_nanos()).unwrap_or(i64::MAX));

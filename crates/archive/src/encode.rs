@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::builder::StringBuilder;
+use arrow_array::builder::{BinaryBuilder, StringBuilder};
 use arrow_array::types::{Int8Type, Int16Type};
 use arrow_array::{ArrayRef, DictionaryArray, Int64Array, PrimitiveArray, RecordBatch, StringArray, UInt32Array, UInt64Array};
 use arrow_buffer::{BooleanBuffer, NullBuffer, OffsetBuffer, ScalarBuffer};
@@ -47,6 +47,7 @@ impl Encoder {
             reasons(rows, &chunk.why),
             Arc::new(UInt32Array::new(chunk.operation.into(), Some(where_kind(|kind| kind == STEP)))),
             fields,
+            wire(rows, &chunk.wire),
         ];
         RecordBatch::try_new(Arc::clone(&self.schema), columns)
     }
@@ -72,6 +73,18 @@ fn reasons(rows: usize, why: &[(u32, String)]) -> ArrayRef {
         next = *row as usize + 1;
     }
     column.append_nulls(rows - next);
+    Arc::new(column.finish())
+}
+
+fn wire(rows: usize, bytes: &[(u32, Vec<u8>)]) -> ArrayRef {
+    let mut column = BinaryBuilder::with_capacity(rows, bytes.iter().map(|(_, bytes)| bytes.len()).sum());
+    let mut next = 0;
+    for (row, bytes) in bytes {
+        (next..*row as usize).for_each(|_| column.append_null());
+        column.append_value(bytes);
+        next = *row as usize + 1;
+    }
+    (next..rows).for_each(|_| column.append_null());
     Arc::new(column.finish())
 }
 

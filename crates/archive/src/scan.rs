@@ -34,7 +34,7 @@ pub(crate) struct Scan {
 pub(crate) enum Reads {
     /// All columns.
     All,
-    /// All but the contents, which are most of the bytes.
+    /// All but contents and the bytes of the wire, which are most of a file.
     Columns,
     /// Its number.
     Number,
@@ -73,7 +73,7 @@ impl Scan {
         }
         let mut builder = file.reader()?.with_row_groups(groups).with_batch_size(ROWS);
         let columns = match self.reads {
-            Reads::All => 0..=at::FIELDS,
+            Reads::All => 0..=at::WIRE,
             Reads::Columns => 0..=at::FIELDS - 1,
             Reads::Number => at::SEQ..=at::SEQ,
         };

@@ -33,6 +33,7 @@ pub(crate) mod at {
     pub(crate) const WHY: usize = 9;
     pub(crate) const OPERATION: usize = 10;
     pub(crate) const FIELDS: usize = 11;
+    pub(crate) const WIRE: usize = 12;
 }
 
 /// The columns of a record file.
@@ -52,6 +53,7 @@ pub(crate) fn records() -> SchemaRef {
         perhaps("why", DataType::Utf8),
         perhaps("operation", DataType::UInt32),
         perhaps("fields", DataType::Utf8),
+        perhaps("wire", DataType::Binary),
     ]))
 }
 
@@ -79,13 +81,16 @@ pub(crate) fn properties(header: &RunHeader) -> WriterProperties {
     for name in ["seq", "t_ns", "cause"] {
         properties = properties.set_column_encoding(ColumnPath::from(name), Encoding::DELTA_BINARY_PACKED);
     }
-    for name in ["peer", "other", "bytes", "operation", "fields"] {
+    for name in ["peer", "other", "bytes", "operation", "fields", "wire"] {
         properties = properties.set_column_encoding(ColumnPath::from(name), Encoding::PLAIN);
     }
     for name in ["kind", "protocol", "name", "why"] {
         properties = properties.set_column_dictionary_enabled(ColumnPath::from(name), true);
     }
-    properties.set_column_statistics_enabled(ColumnPath::from("fields"), EnabledStatistics::None).build()
+    for name in ["fields", "wire"] {
+        properties = properties.set_column_statistics_enabled(ColumnPath::from(name), EnabledStatistics::None);
+    }
+    properties.build()
 }
 
 /// How everything else is encoded.

@@ -20,18 +20,22 @@ fn record(seq: u64) -> Record {
         2 | 3 => {
             fields.add("target", Key::derived(1, Peer(seq as u32)));
             fields.add("id", seq);
-            What::Sent { to: other, message: Described { protocol: "kad", name: "FIND_NODE", fields }, bytes: 71 }
+            What::Sent {
+                to: other,
+                message: Described { protocol: "kad", name: "FIND_NODE", fields, wire: vec![seq as u8; (seq % 70) as usize] },
+                bytes: 71,
+            }
         }
         4 => {
             fields.add("closer", &[Peer(1), Peer(2)][..]);
             fields.add("none", Vec::<Value>::new());
-            What::Received { from: other, message: Described { protocol: "kad", name: "NODES", fields }, bytes: 71 + seq }
+            What::Received { from: other, message: Described { protocol: "kad", name: "NODES", fields, ..Described::default() }, bytes: 71 + seq }
         }
         5 => {
-            let message = Described { protocol: "transfer", name: "BLOCK", fields };
+            let message = Described { protocol: "transfer", name: "BLOCK", fields, ..Described::default() };
             What::Dropped { to: other, message, bytes: 1 << 20, why: DropCause::Loss }
         }
-        6 => What::Timer(Described { protocol: "", name: "alarm", fields }),
+        6 => What::Timer(Described { name: "alarm", fields, ..Described::default() }),
         7 => What::Fault { name: "partition", detail: "".into() },
         _ => What::Step { operation: Operation { protocol: "kad", number: (seq / 500) as u32 }, step: Step::new("query").with("peer", other) },
     };

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use peerglass_lab::laws::Laws;
 use peerglass_lab::units::Span;
 use peerglass_trace::export::Format;
-use peerglass_trace::{By, Filter};
+use peerglass_trace::{By, Capture, Filter};
 
 use crate::commands::trace::OperationName;
 
@@ -123,6 +123,9 @@ pub(crate) struct NodeArgs {
     /// Record everything that happens: a run in this directory, readable while it goes on (`peerglass inspect DIR`), or JSON Lines if the name ends in .jsonl
     #[arg(long, value_name = "DIR|FILE.jsonl")]
     pub(crate) record: Option<PathBuf>,
+    /// How much is recorded
+    #[arg(long, value_enum, default_value_t = Contents::Full, requires = "record")]
+    pub(crate) capture: Contents,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -264,6 +267,9 @@ pub(crate) struct InspectArgs {
     /// Show the record of this number and all that it led to, at all peers
     #[arg(long, value_name = "RECORD", conflicts_with_all = ["filter", "by", "format"])]
     pub(crate) follow: Option<u64>,
+    /// Show the bytes of the message of this record, field by field; they are recorded with --capture wire
+    #[arg(long, value_name = "RECORD", conflicts_with_all = ["filter", "by", "why", "follow", "format", "round_trips", "odd"])]
+    pub(crate) packet: Option<u64>,
     /// Pair questions with answers: round trips, losses and repetitions by type
     #[arg(long, conflicts_with_all = ["filter", "by", "why", "follow", "format"])]
     pub(crate) round_trips: bool,
@@ -361,10 +367,23 @@ impl FromStr for Seeds {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Contents {
-    /// Everything: messages with their contents, timers, and every step of every operation
+    /// Everything, and the bytes of messages on the wire
+    Wire,
+    /// Everything but those: messages with their contents, timers, and every step of every operation
     Full,
     /// What was sent, received and lost, and timers, without contents; no steps
     Summary,
     /// No messages and no timers: operations step by step, what was asked and told, peers, links and faults
     Operations,
+}
+
+impl Contents {
+    pub(crate) fn resolve(self) -> Capture {
+        match self {
+            Contents::Wire => Capture::Wire,
+            Contents::Full => Capture::Full,
+            Contents::Summary => Capture::Summary,
+            Contents::Operations => Capture::Operations,
+        }
+    }
 }

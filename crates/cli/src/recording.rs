@@ -17,16 +17,16 @@ fn is_lines(path: &Path) -> bool {
 }
 
 /// Where the records of a node on the network called `network` go.
-pub(crate) fn of_node(path: &Path, network: &str) -> Result<BoxedRecorder, Failure> {
+pub(crate) fn of_node(path: &Path, network: &str, capture: Capture) -> Result<BoxedRecorder, Failure> {
     let doing = || format!("record into {} (choose another with --record)", path.display());
     // Times in the records of a node count from the Unix epoch.
     let header = RunHeader::node(network, 0);
     if is_lines(path) {
         let file = File::create(path).while_doing(doing)?;
-        return Ok(Box::new(JsonLines::new(file, &header)));
+        return Ok(Box::new(JsonLines::new(file, &header).capturing(capture)));
     }
     std::fs::create_dir_all(path).while_doing(doing)?;
-    Ok(Box::new(Live::create(path, header, Capture::Full).blaming_input(doing)?))
+    Ok(Box::new(Live::create(path, header, capture).blaming_input(doing)?))
 }
 
 /// Records that can be read.

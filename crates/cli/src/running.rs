@@ -119,7 +119,8 @@ fn options(args: &NodeArgs, home: &Home) -> Result<Options, Failure> {
     options.network = args.network.resolve();
     options.listen = parse(&args.listen, "--listen")?;
     options.bootstrap = parse(&args.bootstrap, "--bootstrap")?;
-    options.recorder = args.record.as_deref().map(|path| recording::of_node(path, &options.network.to_string())).transpose()?;
+    options.recorder =
+        args.record.as_deref().map(|path| recording::of_node(path, &options.network.to_string(), args.capture.resolve())).transpose()?;
     Ok(options)
 }
 

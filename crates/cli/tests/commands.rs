@@ -201,7 +201,8 @@ fn the_demo_ends_and_leaves_what_it_says() {
 fn the_demo_can_be_interrupted_while_it_simulates() {
     let home = Home::new();
     home.file("file", MIB);
-    let mut demo = home.start(&["demo", "--peers", "1000", "file"]);
+    // So many that it cannot be over before it is interrupted.
+    let mut demo = home.start(&["demo", "--peers", "50000", "file"]);
     demo.err("2. The simulated world");
     demo.interrupt().fails(130, &["interrupted"]);
     let left = tree(&home.path("peerglass-demo"));

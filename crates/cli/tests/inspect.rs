@@ -60,6 +60,37 @@ fn the_topology_is_shown_at_any_time_and_written_for_other_tools() {
 }
 
 #[test]
+fn the_bytes_of_a_message_are_shown_field_by_field() {
+    let home = Home::new();
+    home.run(&["sim", SCENARIO, "--peers", "60", "--out", "run", "--capture", "wire"]).fine();
+    let first = |filter: &str| home.run(&["inspect", "run", "--filter", filter, "--limit", "1", "--as", "jsonl"]).fine().out;
+    let record = |filter: &str| serde_json::from_str::<serde_json::Value>(first(filter).lines().nth(1).unwrap()).unwrap();
+    let nodes = record("type == NODES && kind == received");
+    let seq = nodes["seq"].to_string();
+    let text = home.run(&["inspect", "run", "--packet", &seq]).fine().out;
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("0001 08 04 type FIND_NODE (4) 0003 42 ") && words.contains(" address /ip4/0.0.0."), "{text}");
+    let parts = home.run(&["inspect", "run", "--packet", &seq, "--json"]).fine().json();
+    let parts = parts.as_array().unwrap();
+    // The peers that the record names, in its order.
+    let sent = record(&format!("seq == {}", nodes["cause"]));
+    let closer = sent["fields"]["closer"]["peers"].as_array().unwrap().iter().map(|peer| format!("the made-up id of p{peer}"));
+    let ids = parts.iter().filter(|part| part["name"] == "id").map(|part| part["value"].as_str().unwrap().to_owned());
+    assert!(closer.eq(ids), "{text}");
+    // All bytes one after the other are what was recorded, as long as was charged.
+    let bytes: String = parts.iter().map(|part| part["bytes"].as_str().unwrap()).collect();
+    assert_eq!((&bytes, Some(bytes.len() as u64)), (&sent["wire"].as_str().unwrap().to_owned(), sent["bytes"].as_u64().map(|bytes| 2 * bytes)));
+
+    let timer = record("kind == timer")["seq"].to_string();
+    home.run(&["inspect", "run", "--packet", &timer]).fails(3, &["`timer`", "only messages"]);
+    home.run(&["inspect", "run", "--packet", "99999999"]).fails(3, &["there is none"]);
+    let plain = recorded();
+    let sent = plain.run(&["inspect", "run", "--filter", "kind == sent", "--limit", "1", "--json"]).fine().out;
+    let seq = serde_json::from_str::<serde_json::Value>(sent.lines().nth(1).unwrap()).unwrap()["seq"].to_string();
+    plain.run(&["inspect", "run", "--packet", &seq]).fails(3, &["--capture wire"]);
+}
+
+#[test]
 fn records_go_out_in_the_formats_of_other_programs() {
     let home = recorded();
     let filter = ["--filter", "peer == 3 && time < 3s"];
@@ -113,9 +144,9 @@ fn causes_round_trips_and_differences_are_told() {
 fn runs_of_two_real_nodes_become_one_and_their_clocks_agree() {
     let (here, there) = (Home::new(), Home::new());
     here.file("file", 3 << 20);
-    let (sharer, shared) = here.share(&["file", "--record", "run"]);
+    let (sharer, shared) = here.share(&["file", "--record", "run", "--capture", "wire"]);
     let ticket = field(&shared, "ticket");
-    there.run(&[&["get", ticket, "-o", "copy", "--record", "run"], &ALONE[..]].concat()).fine();
+    there.run(&[&["get", ticket, "-o", "copy", "--record", "run", "--capture", "wire"], &ALONE[..]].concat()).fine();
     sharer.interrupt().fine();
     let (a, b) = (here.path("run"), there.path("run"));
     let merged = there.run(&["merge", a.to_str().unwrap(), b.to_str().unwrap(), "-o", "all.jsonl", "--json"]).fine().json();
@@ -131,6 +162,20 @@ fn runs_of_two_real_nodes_become_one_and_their_clocks_agree() {
     let record: serde_json::Value = serde_json::from_str(received.lines().nth(1).expect("a block arrived")).unwrap();
     let why = there.run(&["inspect", "all.jsonl", "--why", &record["seq"].to_string()]).fine().out;
     assert!(why.lines().rev().nth(1).is_some_and(|line| line.contains(" sent ") && line.contains("BLOCK")), "{why}");
+    assert!(why.lines().any(|line| line.contains("received  WANT")), "who serves a block knows what for: {why}");
+
+    // The bytes are those of the wire: what one wrote, the other read.
+    let all = String::from_utf8(there.read("all.jsonl")).unwrap();
+    let rows: Vec<serde_json::Value> = all.lines().skip(1).map(|line| serde_json::from_str(line).unwrap()).collect();
+    let sent_as = |row: &serde_json::Value| rows.get(row["cause"].as_u64()? as usize).filter(|sent| sent["kind"] == "sent").cloned();
+    let pairs: Vec<_> = rows.iter().filter(|row| row["kind"] == "received").filter_map(|row| Some((sent_as(row)?, row))).collect();
+    assert!(pairs.len() > 5 && pairs.iter().all(|(sent, row)| sent["seq"] == row["cause"]), "{}", pairs.len());
+    for (sent, received) in &pairs {
+        assert_eq!((&sent["wire"], &sent["bytes"]), (&received["wire"], &received["bytes"]), "{sent} {received}");
+    }
+    let block = pairs.iter().find(|(sent, _)| sent["name"] == "BLOCK").expect("a block was sent").1;
+    let packet = there.run(&["inspect", "all.jsonl", "--packet", &block["seq"].to_string()]).fine().out;
+    assert!(packet.contains("payload") && packet.contains("prefix") && packet.contains("not recorded"), "{packet}");
 }
 
 #[test]

@@ -35,11 +35,13 @@
 //! | [`time`] | [`Time`], nanoseconds on the peer's own clock |
 //! | [`rng`] | [`Rng`], seeded randomness |
 //! | [`wire`] | varints, frames and protobuf fields for hand-written codecs |
+//! | [`layout`] | which bytes of a message are which field |
 
 pub mod context;
 pub mod describe;
 pub mod effect;
 pub mod key;
+pub mod layout;
 pub mod protocol;
 pub mod rng;
 pub mod time;

@@ -23,7 +23,9 @@
 //! What goes out stays below 16 KiB, the frame limit of the strictest implementation, whenever leaving addresses out makes that possible.
 
 mod body;
+mod layout;
 mod translate;
 
 pub use body::{Kind, MAX_CLOSER, MAX_FRAME, MAX_PEER_BYTES, MAX_PROVIDERS, WireMessage, WirePeer, WireRecord};
+pub use layout::FORMAT;
 pub use translate::{TranslateError, request_from_wire, response_from_wire, to_wire, wire_len};

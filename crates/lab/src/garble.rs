@@ -18,13 +18,12 @@
 //! |---|---|
 //! | lengths, tags, types | mostly cannot decode the frame; an answer of the wrong type counts as a refusal, as in the node's driver |
 //! | the target of a search | answers a question that nobody asked, about a place elsewhere in the key space |
-//! | a peer in an answer | hears of a peer that does not exist: asked, it cannot be reached (`directory`) |
+//! | a peer in an answer | hears of a peer that does not exist: asked, it cannot be reached (`wire::directory`) |
 //! | the data of a block | computes another name from it, that of a block which it asked nobody for (`blocks`) |
 //!
 //! Request ids are not on these wires (libp2p correlates by stream), so no flip changes them; a stream reset carries no bits and is lost as a whole.
 
 mod blocks;
-mod directory;
 mod kad;
 #[cfg(test)]
 mod tests;

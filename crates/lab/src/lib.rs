@@ -15,6 +15,7 @@
 //! | [`plan`], [`distribution`] | the cast, the times, and what goes wrong when |
 //! | `network`, `strike`, `bend` | what a scenario says of the network, of faults and of Byzantine peers, in the engine |
 //! | `garble` | what is understood of a message whose bits flip |
+//! | `wire` | the bytes of messages between simulated peers |
 //! | [`memory`] | whether it fits into this computer |
 //! | [`content`] | what is shared: real files, as sizes and links |
 //! | [`host`] | the local application of a simulated peer |
@@ -40,9 +41,11 @@ pub mod suite;
 pub mod suite_sim;
 pub mod summary;
 pub mod units;
+mod wire;
 
 pub use network::LatencyTableError;
 pub use peerglass_sim::{Panic, Violation, said};
 pub use run::{Run, RunError};
 pub use scenario::{Scenario, ScenarioError};
 pub use summary::Summary;
+pub use wire::simulated_peer;

@@ -17,6 +17,7 @@ use crate::scenario::Scenario;
 use crate::strike::Striker;
 use crate::summary::Summary;
 use crate::units::Span;
+use crate::wire;
 
 /// The simulation of a lab: the real stack, with the lab's local application.
 pub type LabSimulation<R> = Simulation<Stack, LabHost, R>;
@@ -63,6 +64,7 @@ impl<R: Recorder> Run<R> {
         let setup = Setup { seed, config: config(&scenario), network, wire_len, recorder };
         let mut simulation = Simulation::new(setup)?;
         simulation.garble_with(garble);
+        simulation.encode_with(wire::encode);
         populate(&mut simulation, &scenario, &mut plan, &catalogue)?;
         Ok(Self { scenario, catalogue, plan, simulation })
     }

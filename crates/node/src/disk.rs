@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use bytes::Bytes;
 use peerglass_store::{Block, BlockSource, Cid, DiskStore, Download, DownloadError, Local, ReadError, StorageError};
+use peerglass_trace::Cause;
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::{JoinError, JoinSet};
 
@@ -175,23 +176,23 @@ impl Drop for Running {
     }
 }
 
-/// Starts the task that answers "is this block here?", many questions in one go.
-pub(crate) fn librarian(disk: Arc<Disk>, inputs: mpsc::Sender<Input>, tasks: &mut JoinSet<()>) -> mpsc::Sender<Cid> {
-    let (questions, mut asked) = mpsc::channel::<Cid>(LOOKUPS);
+/// Starts the task that answers "is this block here?", many questions in one go. Each comes with what led to it, which goes back with its answer.
+pub(crate) fn librarian(disk: Arc<Disk>, inputs: mpsc::Sender<Input>, tasks: &mut JoinSet<()>) -> mpsc::Sender<(Cid, Cause)> {
+    let (questions, mut asked) = mpsc::channel::<(Cid, Cause)>(LOOKUPS);
     tasks.spawn(async move {
         let mut batch = Vec::new();
         while asked.recv_many(&mut batch, BATCH).await > 0 {
-            let cids = std::mem::take(&mut batch);
+            let questions = std::mem::take(&mut batch);
             let at = Arc::clone(&disk);
-            let look = move || cids.into_iter().map(|cid| (cid, at.local(&cid))).collect::<Vec<_>>();
+            let look = move || questions.into_iter().map(|(cid, cause)| (cid, at.local(&cid), cause)).collect::<Vec<_>>();
             let Ok(looked) = disk.blocking(look).await else { return };
             // Whose file it was should hear that it changed, even if nobody comes to read it.
-            for input in looked.iter().filter_map(|(cid, found)| Input::unreadable(*cid, found.as_ref().err()?)) {
+            for input in looked.iter().filter_map(|(cid, found, _)| Input::unreadable(*cid, found.as_ref().err()?)) {
                 if inputs.send(input).await.is_err() {
                     return;
                 }
             }
-            let found = looked.into_iter().map(|(cid, found)| (cid, found.ok())).collect();
+            let found = looked.into_iter().map(|(cid, found, cause)| (cid, found.ok(), cause)).collect();
             if inputs.send(Input::Found(found)).await.is_err() {
                 return;
             }

@@ -40,6 +40,7 @@ mod start;
 pub mod streams;
 pub mod swarm;
 pub mod ticket;
+pub mod words;
 
 pub use content::{Fetched, Get, Progress, Shared};
 pub use error::{AskError, GetError, ShareError, StartError, Stopped};

@@ -41,7 +41,14 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
         let kind = self.shard.totals.kind(message.name());
         self.shard.totals.sent(kind, bytes);
         self.shard.counts.in_flight += 1;
-        let cause = self.log.note_traffic(self.shard.now, from, cause, |words| What::Sent { to, message: words.describe(&message), bytes });
+        let (now, encode) = (self.shard.now, self.world.encode);
+        let cause = self.log.note_traffic(now, from, cause, |words| {
+            let mut described = words.describe(&message);
+            if let Some(encode) = encode.filter(|_| words.wants_wire()) {
+                encode(&Sight { time: now, from, to, message: &message, bytes }, &mut described.wire);
+            }
+            What::Sent { to, message: described, bytes }
+        });
         let order = self.shard.own(from).tick();
         let packet = Packet { from, to, order };
         // A message of 4 GiB or more has no arrival: see `depart`.

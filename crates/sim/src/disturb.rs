@@ -9,7 +9,7 @@ use crate::engine::{Act, Deed};
 use crate::fault::{LinkRule, PeerFault};
 use crate::shard::{Input, Stage};
 use crate::weather::RuleId;
-use crate::world::{Garble, Tap};
+use crate::world::{Encode, Garble, Tap};
 use crate::{ControlError, Host, Simulation};
 
 impl<P: Protocol, H: Host<P>, R: Recorder> Simulation<P, H, R> {
@@ -73,5 +73,10 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Simulation<P, H, R> {
     /// A message that is understood differently counts as delivered under the name that it then has.
     pub fn garble_with(&mut self, garble: Garble<P>) {
         self.world.garble = Some(garble);
+    }
+
+    /// How messages stand on the wire: for recorders that want their bytes, which otherwise get none.
+    pub fn encode_with(&mut self, encode: Encode<P>) {
+        self.world.encode = Some(encode);
     }
 }

@@ -79,6 +79,7 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Simulation<P, H, R> {
             config: Arc::new(setup.config),
             wire_len: setup.wire_len,
             garble: None,
+            encode: None,
             accesses: vec![setup.network.access],
             network: setup.network,
             weather: Weather::default(),

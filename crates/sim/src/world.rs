@@ -18,7 +18,11 @@ pub type Tap<P> = Arc<dyn Fn(&Sight<'_, P>) -> Option<LinkFault> + Send + Sync>;
 /// Like a [`Tap`] it must be a pure function: of what it is shown, and of the dice.
 pub type Garble<P> = fn(&Sight<'_, P>, &mut Rng) -> Result<<P as Protocol>::Message, Cow<'static, str>>;
 
-/// What a [`Tap`] and a [`Garble`] are shown.
+/// Appends the bytes of a message on the wire, as far as they exist: its frame, or the first bytes of it. Only asked where records hold them
+/// ([`Capture::Wire`](peerglass_trace::Capture::Wire)).
+pub type Encode<P> = fn(&Sight<'_, P>, &mut Vec<u8>);
+
+/// What a [`Tap`], a [`Garble`] and an [`Encode`] are shown.
 pub struct Sight<'a, P: Protocol> {
     /// When it is sent.
     pub time: peerglass_core::Time,
@@ -38,6 +42,7 @@ pub(crate) struct World<P: Protocol> {
     pub(crate) network: Network,
     pub(crate) wire_len: fn(&P::Message) -> u64,
     pub(crate) garble: Option<Garble<P>>,
+    pub(crate) encode: Option<Encode<P>>,
     /// The kinds of access links that peers have; the first is the network's.
     pub(crate) accesses: Vec<Access>,
     pub(crate) weather: Weather,
@@ -100,6 +105,7 @@ impl<P: Protocol> Clone for World<P> {
             network: self.network.clone(),
             wire_len: self.wire_len,
             garble: self.garble,
+            encode: self.encode,
             accesses: self.accesses.clone(),
             weather: self.weather.clone(),
             taps: self.taps.clone(),

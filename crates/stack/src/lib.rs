@@ -31,7 +31,7 @@ mod tests;
 
 pub use command::{Command, Tag};
 pub use event::{Event, Rejection};
-pub use message::{Message, Timer, wire_len};
+pub use message::{Message, Timer, wire_format, wire_len};
 pub use stack::{Config, Stack};
 
 use peerglass_kad::Name;

@@ -1,5 +1,6 @@
 //! What crosses the network between two peers, and what comes back to one peer from its clock.
 
+use peerglass_core::layout::Format;
 use peerglass_core::{Describe, Fields};
 use peerglass_kad as kad;
 use peerglass_transfer as transfer;
@@ -42,6 +43,16 @@ pub fn wire_len(message: &Message) -> u64 {
     match message {
         Message::Kad(message) => kad::wire::wire_len(message) as u64,
         Message::Transfer(message) => transfer::wire::wire_len(message) as u64,
+    }
+}
+
+/// The fields that messages of `protocol` have on the wire, if it is one of the stack's.
+#[must_use]
+pub fn wire_format(protocol: &str) -> Option<&'static Format> {
+    match protocol {
+        kad::PROTOCOL => Some(&kad::wire::FORMAT),
+        transfer::PROTOCOL => Some(&transfer::wire::FORMAT),
+        _ => None,
     }
 }
 

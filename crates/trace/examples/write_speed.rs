@@ -15,9 +15,9 @@ fn record(seq: u64) -> Record {
         fields.add("id", seq);
         fields.add("target", Key::derived(1, Peer(seq as u32)));
         fields.add("closer", &(0..20).map(|i| Peer(seq as u32 + i)).collect::<Vec<_>>()[..]);
-        What::Sent { to: Peer(7), message: Described { protocol: "kad", name: "FIND_NODE", fields }, bytes: 900 }
+        What::Sent { to: Peer(7), message: Described { protocol: "kad", name: "FIND_NODE", fields, ..Described::default() }, bytes: 900 }
     } else {
-        What::Received { from: Peer(7), message: Described { protocol: "kad", name: "FIND_NODE", fields }, bytes: 900 }
+        What::Received { from: Peer(7), message: Described { protocol: "kad", name: "FIND_NODE", fields, ..Described::default() }, bytes: 900 }
     };
     Record { seq, time: Time::from_nanos(seq * 1_234_567), peer: Peer(seq as u32), cause: seq.checked_sub(1), what }
 }

@@ -21,6 +21,7 @@ pub(crate) struct Columns<'a> {
     pub(crate) why: Option<&'a str>,
     pub(crate) operation: Option<Cow<'a, str>>,
     pub(crate) contents: Contents<'a>,
+    pub(crate) wire: Option<&'a [u8]>,
 }
 
 /// What a record holds, in one of its two forms.
@@ -77,6 +78,7 @@ impl<'a> From<&View<'a>> for Columns<'a> {
             why: view.why,
             operation: view.operation.map(|operation| operation.to_string().into()),
             contents: Contents::Lent(view.fields),
+            wire: view.wire,
         }
     }
 }
@@ -96,6 +98,7 @@ impl<'a> From<&'a Row> for Columns<'a> {
             why: row.why.as_deref(),
             operation: row.operation.as_deref().map(Cow::Borrowed),
             contents: Contents::Owned(&row.fields),
+            wire: row.wire.as_deref(),
         }
     }
 }

@@ -1,11 +1,11 @@
 //! [`Csv`]: the records as one table, quoted after RFC 4180.
 //!
 //! ```text
-//! seq,t_ns,peer,cause,kind,other,protocol,name,bytes,why,operation,fields
-//! 8,1500000,1,7,sent,2,kad,FIND_NODE,71,,,"{""target"":{""key"":""e43d…""}}"
+//! seq,t_ns,peer,cause,kind,other,protocol,name,bytes,why,operation,fields,wire
+//! 8,1500000,1,7,sent,2,kad,FIND_NODE,71,,,"{""target"":{""key"":""e43d…""}}",
 //! ```
 //!
-//! Lines end with a bare line feed, which every reader takes and which keeps files equal on all systems. `fields` is JSON as in [`crate::json`].
+//! Lines end with a bare line feed, which every reader takes and which keeps files equal on all systems. `fields` is JSON as in [`crate::json`], `wire` hexadecimal.
 //!
 //! Spreadsheets run a cell that begins with `=`, `+`, `-`, `@`, a tab or a carriage return as a formula, and texts may come from hostile peers.
 //! Such a text gets an apostrophe in front, and so does one that begins with an apostrophe, so that the guard can be taken off again
@@ -14,11 +14,11 @@
 use std::io::{self, Write};
 
 use crate::columns::Columns;
-use crate::json::{Buffered, put_contents, put_number};
+use crate::json::{Buffered, put_contents, put_hex, put_number};
 use crate::{Capture, Record, Recorder};
 
 /// The columns, in order.
-pub const COLUMNS: [&str; 12] = ["seq", "t_ns", "peer", "cause", "kind", "other", "protocol", "name", "bytes", "why", "operation", "fields"];
+pub const COLUMNS: [&str; 13] = ["seq", "t_ns", "peer", "cause", "kind", "other", "protocol", "name", "bytes", "why", "operation", "fields", "wire"];
 
 /// Writes records as a CSV table.
 #[derive(Debug)]
@@ -74,6 +74,8 @@ pub(crate) fn put_line(out: &mut Vec<u8>, scratch: &mut Vec<u8>, line: &Columns<
         put_contents(scratch, line.contents);
         put_quoted(out, scratch);
     }
+    out.push(b',');
+    line.wire.into_iter().for_each(|wire| put_hex(out, wire));
     out.push(b'\n');
 }
 

@@ -166,6 +166,12 @@ fn put_line(out: &mut Vec<u8>, line: &Columns<'_>) {
         put_key(out, "fields");
         put_contents(out, line.contents);
     }
+    if let Some(wire) = line.wire {
+        put_key(out, "wire");
+        out.push(b'"');
+        put_hex(out, wire);
+        out.push(b'"');
+    }
     out.push(b'}');
 }
 
@@ -256,7 +262,7 @@ fn put_tagged(out: &mut Vec<u8>, tag: &[u8], content: impl FnOnce(&mut Vec<u8>))
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
-fn put_hex(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(crate) fn put_hex(out: &mut Vec<u8>, bytes: &[u8]) {
     // A piece at a time, because a vector that grows by every byte asks each time whether there is room.
     for piece in bytes.chunks(32) {
         let mut digits = [0u8; 64];
@@ -353,7 +359,7 @@ mod tests {
     fn a_message_is_one_line_of_columns_in_a_fixed_order() {
         let mut fields = Fields::new();
         fields.add("target", Key::from_bytes([0xab; 32]));
-        let message = Described { protocol: "kad", name: "FIND_NODE", fields };
+        let message = Described { protocol: "kad", name: "FIND_NODE", fields, ..Described::default() };
         let key = "ab".repeat(32);
         assert_eq!(
             line(What::Sent { to: Peer(2), message, bytes: 71 }),

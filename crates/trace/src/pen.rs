@@ -21,6 +21,7 @@ impl Cause {
 #[derive(Debug)]
 pub struct Words {
     contents: bool,
+    wire: bool,
     /// Memory of earlier contents.
     spare: Vec<Fields>,
 }
@@ -31,7 +32,7 @@ const SPARE: usize = 2;
 impl Words {
     /// `thing` with its contents, or its name alone.
     pub fn describe(&mut self, thing: &impl Describe) -> Described {
-        let mut described = Described { protocol: thing.protocol(), name: thing.name(), fields: self.spare.pop().unwrap_or_default() };
+        let mut described = Described { fields: self.spare.pop().unwrap_or_default(), ..Described::name_of(thing) };
         if self.contents {
             thing.fields(&mut described.fields);
         }
@@ -44,6 +45,12 @@ impl Words {
         let words = described.fields.iter().fold(described.name.to_owned(), |words, field| format!("{words} {}={}", field.name, field.value));
         self.keep(&mut described.fields);
         words
+    }
+
+    /// Whether the bytes of messages on the wire are wanted.
+    #[must_use]
+    pub fn wants_wire(&self) -> bool {
+        self.wire
     }
 
     fn keep(&mut self, fields: &mut Fields) {
@@ -73,7 +80,7 @@ impl<R: Recorder> Pen<R> {
 
     fn from(recorder: R, next: u64) -> Self {
         let capture = recorder.wants();
-        Self { recorder, capture, next, words: Words { contents: capture.contents(), spare: Vec::new() } }
+        Self { recorder, capture, next, words: Words { contents: capture.contents(), wire: capture.wire(), spare: Vec::new() } }
     }
 
     /// A pen that goes on in another recorder.
@@ -90,6 +97,11 @@ impl<R: Recorder> Pen<R> {
     #[inline]
     pub fn is_off(&self) -> bool {
         self.capture == Capture::Off
+    }
+
+    /// Whether the bytes of messages on the wire are wanted.
+    pub fn watches_wire(&self) -> bool {
+        self.capture.wire()
     }
 
     /// Whether the steps of operations are wanted.

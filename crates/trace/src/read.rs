@@ -54,7 +54,7 @@ pub enum ReadError {
 }
 
 /// A record as read from a file.
-#[derive(Clone, Debug, PartialEq, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Deserialize)]
 pub struct Row {
     /// Its number.
     pub seq: u64,
@@ -90,6 +90,9 @@ pub struct Row {
     /// Contents, in order.
     #[serde(default, deserialize_with = "fields")]
     pub fields: Vec<(String, Value)>,
+    /// A message's bytes on the wire, as far as they were kept.
+    #[serde(default, deserialize_with = "some_hex")]
+    pub wire: Option<Vec<u8>>,
 }
 
 impl Row {
@@ -124,6 +127,7 @@ impl From<&Record> for Row {
             why: view.why.map(str::to_owned),
             operation: view.operation.map(|operation| operation.to_string()),
             fields: view.fields.into_iter().flat_map(Fields::iter).map(|field| (field.name.to_owned(), field.value.to_value())).collect(),
+            wire: view.wire.map(<[u8]>::to_vec),
         }
     }
 }
@@ -207,6 +211,11 @@ fn peer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Peer, D::Error> {
 
 fn some_peer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Peer>, D::Error> {
     peer(deserializer).map(Some)
+}
+
+fn some_hex<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<u8>>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    unhex(&text).map(Some).ok_or_else(|| D::Error::custom("the bytes of the wire are not in hexadecimal digits"))
 }
 
 fn fields<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, Value)>, D::Error> {

@@ -45,13 +45,16 @@ pub struct Described {
     pub name: &'static str,
     /// What it holds. Empty unless [`Capture::Full`](crate::Capture::Full) was wanted.
     pub fields: Fields,
+    /// A message's bytes on the wire, as far as they are kept: its frame, or all of it before the data of blocks. Empty unless
+    /// [`Capture::Wire`](crate::Capture::Wire) was wanted.
+    pub wire: Vec<u8>,
 }
 
 impl Described {
     /// The name alone.
     #[must_use]
     pub fn name_of(thing: &impl Describe) -> Self {
-        Self { protocol: thing.protocol(), name: thing.name(), fields: Fields::new() }
+        Self { protocol: thing.protocol(), name: thing.name(), ..Self::default() }
     }
 }
 
@@ -278,6 +281,8 @@ pub struct View<'a> {
     pub operation: Option<Operation>,
     /// Contents.
     pub fields: Option<&'a Fields>,
+    /// A message's bytes on the wire, as far as they are kept.
+    pub wire: Option<&'a [u8]>,
 }
 
 impl Record {
@@ -297,6 +302,7 @@ impl Record {
             why: None,
             operation: None,
             fields: None,
+            wire: None,
         };
         match &self.what {
             What::Up => blank,
@@ -325,6 +331,8 @@ impl Record {
 
 impl<'a> View<'a> {
     fn describing(self, thing: &'a Described) -> Self {
-        View { protocol: Some(thing.protocol).filter(|name| !name.is_empty()), name: Some(thing.name), fields: Some(&thing.fields), ..self }
+        let protocol = Some(thing.protocol).filter(|name| !name.is_empty());
+        let wire = Some(&thing.wire[..]).filter(|wire| !wire.is_empty());
+        View { protocol, name: Some(thing.name), fields: Some(&thing.fields), wire, ..self }
     }
 }

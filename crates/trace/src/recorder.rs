@@ -18,21 +18,29 @@ pub enum Capture {
     Operations,
     /// Every record but steps, without contents.
     Summary,
-    /// Everything.
+    /// Everything but bytes.
     Full,
+    /// Everything, and the bytes of messages on the wire.
+    Wire,
 }
 
 impl Capture {
     /// Whether messages and timers are recorded.
     #[must_use]
     pub const fn messages(self) -> bool {
-        matches!(self, Capture::Summary | Capture::Full)
+        matches!(self, Capture::Summary | Capture::Full | Capture::Wire)
     }
 
     /// Whether steps are recorded, and contents wherever something is.
     #[must_use]
     pub const fn contents(self) -> bool {
-        matches!(self, Capture::Operations | Capture::Full)
+        matches!(self, Capture::Operations | Capture::Full | Capture::Wire)
+    }
+
+    /// Whether the bytes of messages are recorded.
+    #[must_use]
+    pub const fn wire(self) -> bool {
+        matches!(self, Capture::Wire)
     }
 
     /// Its name in files and on command lines.
@@ -43,6 +51,7 @@ impl Capture {
             Capture::Operations => "operations",
             Capture::Summary => "summary",
             Capture::Full => "full",
+            Capture::Wire => "wire",
         }
     }
 
@@ -50,6 +59,7 @@ impl Capture {
     #[must_use]
     pub const fn with(self, other: Self) -> Self {
         match (self.messages() || other.messages(), self.contents() || other.contents()) {
+            (true, true) if self.wire() || other.wire() => Capture::Wire,
             (true, true) => Capture::Full,
             (true, false) => Capture::Summary,
             (false, true) => Capture::Operations,

@@ -196,15 +196,12 @@ mod tests {
             seq,
             time: Time::from_millis(seq * 400),
             peer: Peer(peer),
-            cause: None,
             kind: kind.to_owned(),
             other: Some(Peer(other)),
             protocol: Some("kad".to_owned()),
             name: Some("PING".to_owned()),
             bytes: Some(10),
-            why: None,
-            operation: None,
-            fields: Vec::new(),
+            ..Row::default()
         };
         vec![
             line(0, "sent", (1, 2)),

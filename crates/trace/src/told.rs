@@ -31,10 +31,7 @@ impl Told {
             other: other.map(Peer),
             protocol: name.map(|_| "kad".to_owned()),
             name: name.map(str::to_owned),
-            bytes: None,
-            why: None,
-            operation: None,
-            fields: Vec::new(),
+            ..Row::default()
         });
         seq
     }

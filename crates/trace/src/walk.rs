@@ -270,9 +270,7 @@ mod tests {
             protocol: Some("kad".to_owned()),
             name: Some("FIND_NODE".to_owned()),
             bytes: Some(71),
-            why: None,
-            operation: None,
-            fields: Vec::new(),
+            ..Row::default()
         }
     }
 

@@ -46,7 +46,8 @@ fn fields() -> impl Strategy<Value = Fields> {
 
 fn what() -> impl Strategy<Value = What> {
     let peer = || any::<u32>().prop_map(Peer);
-    let described = || fields().prop_map(|fields| Described { protocol: "@kad", name: "=FIND,\"NODE\"", fields });
+    let wire = || proptest::collection::vec(any::<u8>(), 0..40);
+    let described = || (fields(), wire()).prop_map(|(fields, wire)| Described { protocol: "@kad", name: "=FIND,\"NODE\"", fields, wire });
     prop_oneof![
         Just(What::Up),
         text().prop_map(|why| What::Down { why: why.into() }),
@@ -57,7 +58,7 @@ fn what() -> impl Strategy<Value = What> {
         (peer(), described(), any::<u64>()).prop_map(|(from, message, bytes)| What::Received { from, message, bytes }),
         (peer(), any::<u64>(), proptest::sample::select(DropCause::ALL.to_vec())).prop_map(|(to, bytes, why)| What::Dropped {
             to,
-            message: Described { protocol: "", name: "PING", fields: Fields::new() },
+            message: Described { name: "PING", ..Described::default() },
             bytes,
             why
         }),
@@ -115,6 +116,8 @@ proptest! {
             prop_assert_eq!(&cells[4], &row.kind);
             prop_assert_eq!(unguard(&cells[7]), row.name.clone().unwrap_or_default());
             prop_assert_eq!(unguard(&cells[9]), row.why.clone().unwrap_or_default());
+            let digits = row.wire.iter().flatten().map(|byte| format!("{byte:02x}")).collect::<String>();
+            prop_assert_eq!(&cells[12], &digits);
             prop_assert!(cells.iter().all(|cell| !cell.starts_with(['=', '+', '-', '@', '\t', '\r'])), "{:?}", cells);
         }
     }

@@ -18,10 +18,12 @@
 
 mod decode;
 mod encode;
+mod layout;
 mod prefix;
 
 pub use decode::{WireBlock, WireMessage, frame_length};
-pub use encode::{Split, encode, split, wire_len};
+pub use encode::{Split, body_len, encode, head, split, wire_len};
+pub use layout::FORMAT;
 pub use prefix::Prefix;
 
 use crate::{Message, WantKind};

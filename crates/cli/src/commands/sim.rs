@@ -151,11 +151,8 @@ impl Done {
 
 /// What is recorded counts as records, so that under laws the numbers are the same with `--out` and without, unless everything is asked for.
 fn capture(args: &SimArgs) -> Capture {
-    match (args.capture, &args.check) {
-        (Some(Contents::Operations), _) => Capture::Operations,
-        (Some(Contents::Summary), _) | (None, Some(_)) => Capture::Summary,
-        (Some(Contents::Full), _) | (None, None) => Capture::Full,
-    }
+    let unasked = if args.check.is_some() { Capture::Summary } else { Capture::Full };
+    args.capture.map_or(unasked, Contents::resolve)
 }
 
 /// Runs a scenario and leaves its records in `dir`.

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use peerglass_core::layout::{Holding, Name as Label, Part, parts};
 use peerglass_core::wire::{Directory, put_frame, take_frame};
 use peerglass_core::{Key, Peer};
 use proptest::prelude::*;
@@ -287,5 +288,40 @@ proptest! {
             let asked = Request::GetProviders { key: name(CONTENT) };
             let _ = response_from_wire(message, &asked, Peer(from), 1, &mut book);
         }
+    }
+}
+
+/// What the layout says of the fields called `name`, as bytes.
+fn laid_out<'a>(parts: &[Part<'a>], name: &'static str) -> Vec<&'a [u8]> {
+    let named = parts.iter().filter(|part| part.name == Label::Field(name));
+    named.filter_map(|part| if let Holding::Bytes(bytes, _) = part.value { Some(bytes) } else { None }).collect()
+}
+
+#[test]
+fn the_layout_of_a_golden_frame_names_its_bytes() {
+    let bytes = hex(golden()[2].0);
+    let parts = parts(&bytes, bytes.len() as u64, &FORMAT);
+    let told: Vec<(usize, usize, String)> = parts.iter().map(|part| (part.range.start, part.depth, part.name.to_string())).collect();
+    let expected = [(0, 0, "length"), (1, 0, "type"), (3, 0, "key"), (39, 0, "provider"), (41, 1, "id"), (81, 1, "address")];
+    assert_eq!(told, expected.map(|(at, depth, name)| (at, depth, name.to_owned())));
+    assert_eq!(parts[1].value, Holding::Number(2, Some("ADD_PROVIDER")));
+    assert_eq!((laid_out(&parts, "key"), laid_out(&parts, "id")), (vec![&hex(CONTENT)[..]], vec![&hex(PEER)[..]]));
+}
+
+proptest! {
+    /// The table of fields and the codec are two descriptions of one format: they must agree.
+    #[test]
+    fn the_layout_shows_what_the_codec_reads(message in arb_message()) {
+        let bytes = frame(&message);
+        let parts = parts(&bytes, bytes.len() as u64, &FORMAT);
+        prop_assert!(parts.iter().all(|part| !matches!(part.name, Label::Unknown(_) | Label::Malformed | Label::Missing)), "{parts:?}");
+        let (closer, providers) = (&message.closer, &message.providers);
+        let ids: Vec<&[u8]> = closer.iter().chain(providers).map(|peer| &peer.id[..]).filter(|id| !id.is_empty()).collect();
+        let addresses: Vec<&[u8]> = closer.iter().chain(providers).flat_map(|peer| &peer.addresses).map(|address| &address[..]).collect();
+        prop_assert_eq!((laid_out(&parts, "id"), laid_out(&parts, "address")), (ids, addresses));
+        let values: Vec<&[u8]> = message.record.iter().map(|record| &record.value[..]).filter(|value| !value.is_empty()).collect();
+        prop_assert_eq!(laid_out(&parts, "value"), values);
+        let kind = parts.iter().find(|part| part.name == Label::Field("type")).map_or(Holding::Number(0, Some("PUT_VALUE")), |part| part.value);
+        prop_assert!(matches!(kind, Holding::Number(number, Some(_)) if number == message.kind as u64));
     }
 }

@@ -19,7 +19,7 @@ use peerglass_core::Rng;
 use peerglass_core::wire::{take_frame, varint_len};
 use peerglass_store::{Block, Cid};
 use peerglass_transfer::Message;
-use peerglass_transfer::wire::{FRAME_LIMIT, Prefix, Version, WireBlock, WireMessage, encode, wire_len};
+use peerglass_transfer::wire::{FRAME_LIMIT, Prefix, Version, WireBlock, WireMessage, body_len, encode};
 
 use super::{Flips, Refusal};
 
@@ -90,7 +90,7 @@ fn name_under(prefix: &Prefix, data: Bytes) -> Result<Cid, Refusal> {
     Block::from_prefix(&prefix.to_bytes(), data).map(|block| *block.cid()).map_err(|error| error.to_string().into())
 }
 
-/// Where in the frame of `message` the data of each block is: at the end of the block's field.
+/// Where in the frame of `message` the data of each block is: at the end of the block's field. Fields stand one behind the other, so the lengths of parts add up.
 fn data_ranges(message: &Message) -> Vec<Range<usize>> {
     let before = Message { full: message.full, wants: message.wants.clone(), ..Message::default() };
     let mut end = varint_len(body_len(message) as u64) + body_len(&before);
@@ -99,10 +99,4 @@ fn data_ranges(message: &Message) -> Vec<Range<usize>> {
         end - block.size as usize..end
     });
     ends.collect()
-}
-
-/// How long the body of the frame is. Fields stand one behind the other, so the lengths of parts add up.
-fn body_len(message: &Message) -> usize {
-    let frame = wire_len(message);
-    (1..=5).map(|length| frame.saturating_sub(length)).find(|body| body + varint_len(*body as u64) == frame).unwrap_or(0)
 }

@@ -1,17 +1,17 @@
 //! Kademlia's messages with flipped bits: libp2p's protobuf, through the codec and the steps of the node's driver.
 
 use peerglass_core::Peer;
-use peerglass_core::wire::{put_frame, take_frame};
-use peerglass_kad::wire::{MAX_FRAME, WireMessage, request_from_wire, response_from_wire, to_wire};
+use peerglass_core::wire::take_frame;
+use peerglass_kad::wire::{MAX_FRAME, WireMessage, request_from_wire, response_from_wire};
 use peerglass_kad::{Message, Name, Request, Response, Target};
 
-use super::directory::MadeUp;
 use super::{Flips, Refusal};
+use crate::wire::{MadeUp, directory_of, kad_frame};
 
 /// What `to` understands of a message of `from`.
 pub(super) fn understood(message: &Message, from: Peer, to: Peer, flips: &Flips) -> Result<Message, Refusal> {
-    let mut directory = MadeUp::new(from, to, named(message));
-    let mut frame = encode(message, &directory).ok_or("a stream reset carries no bits that could flip")?;
+    let mut directory = directory_of(message, from, to);
+    let mut frame = kad_frame(message, &directory).ok_or("a stream reset carries no bits that could flip")?;
     flips.apply(&mut frame);
     // Of a frame that has become shorter, what is left over is the stream's next frame, which is the next message's trouble.
     let body = take_frame(&mut &frame[..], MAX_FRAME).map_err(|error| error.to_string())?;
@@ -26,28 +26,6 @@ pub(super) fn understood(message: &Message, from: Peer, to: Peer, flips: &Flips)
             let answer = response_from_wire(wire, &request, from, *id, &mut directory);
             // An answer to something else is a refusal: so does the node's driver read it.
             Ok(answer.unwrap_or(Message::Response { id: *id, response: Response::Rejected }))
-        }
-    }
-}
-
-/// The frame of `message`; `None` for a stream reset.
-pub(super) fn encode(message: &Message, directory: &MadeUp) -> Option<Vec<u8>> {
-    let (mut body, mut frame) = (Vec::new(), Vec::new());
-    to_wire(message, directory)?.encode(&mut body);
-    put_frame(&mut frame, &body);
-    Some(frame)
-}
-
-/// The peers that a message names.
-pub(super) fn named(message: &Message) -> Vec<Peer> {
-    match message {
-        Message::Request { request: Request::FindNode { target: Target::Peer(peer) } | Request::AddProvider { provider: peer, .. }, .. } => {
-            vec![*peer]
-        }
-        Message::Request { .. } => Vec::new(),
-        Message::Response { response, .. } => {
-            let providers = if let Response::Providers { providers, .. } = response { &providers[..] } else { &[] };
-            [response.closer(), providers].concat()
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use peerglass_core::{Acquaintances, Cx, Describe, Effect, Peer, Protocol, Rng, Time};
 use peerglass_kad::{self as kad, Name, Record, Request, Response, Target};
+use peerglass_sim::Sight;
 use peerglass_stack::{Command, Config, Message, Stack, wire_len};
 use peerglass_store::{Cid, HashKind, cid_of};
 use peerglass_transfer::wire::{Version, WireMessage, encode, frame_length};
@@ -11,7 +12,6 @@ use peerglass_transfer::{self as transfer, Block, Presence, Want, WantKind};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::directory::MadeUp;
 use super::{Flips, Refusal, blocks};
 
 const FROM: Peer = Peer(3);
@@ -109,7 +109,7 @@ fn through_the_codec(message: &Message) -> Option<Message> {
 /// How much a message holds, in things that take at least a byte on the wire.
 fn held(message: &Message) -> usize {
     match message {
-        Message::Kad(message) => super::kad::named(message).len(),
+        Message::Kad(message) => crate::wire::named(message).len(),
         Message::Transfer(message) => message.wants.len() + message.blocks.len() + message.presences.len() + message.block_bytes() as usize,
     }
 }
@@ -129,9 +129,15 @@ proptest! {
     fn unharmed_frames_say_what_was_said_and_are_as_long_as_charged(message in any_message()) {
         prop_assert!(through_the_codec(&message).is_some_and(|read| same(&read, &message)), "{message:?}");
         if let Message::Kad(message) = &message {
-            let frame = super::kad::encode(message, &MadeUp::new(FROM, TO, super::kad::named(message)));
+            let frame = crate::wire::kad_frame(message, &crate::wire::directory_of(message, FROM, TO));
             prop_assert_eq!(frame.map(|frame| frame.len()), Some(kad::wire::wire_len(message)));
         }
+        let mut kept = Vec::new();
+        crate::wire::encode(&Sight { time: Time::ZERO, from: FROM, to: TO, message: &message, bytes: wire_len(&message) }, &mut kept);
+        let blocks = if let Message::Transfer(message) = &message { message.blocks.len() } else { 0 };
+        let whole = wire_len(&message);
+        let told = kept.len() as u64;
+        prop_assert!(told == whole || blocks > 0 && told < whole, "{} of {} bytes", told, whole);
     }
 
     #[test]

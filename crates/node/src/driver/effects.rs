@@ -27,7 +27,7 @@ impl Driver {
         match event {
             Event::Lookup { cid } => {
                 // The queue holds more lookups than the stack has open at once; should it be full all the same, the block is not here.
-                if self.lookups.try_send(cid).is_err() {
+                if self.lookups.try_send((cid, cause)).is_err() {
                     self.later.push_back((Command::Local { cid, found: None }, cause));
                 }
             }

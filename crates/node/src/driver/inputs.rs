@@ -7,9 +7,11 @@ use peerglass_core::Peer;
 use peerglass_kad as kad;
 use peerglass_kad::wire::WireMessage;
 use peerglass_store::{Cid, Local, ReadError};
+use peerglass_trace::Cause;
 use peerglass_transfer as transfer;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use crate::streams::link::OnWire;
 use crate::swarm::{OpenError, Substream};
 
 /// Something that happened outside the driver.
@@ -19,26 +21,26 @@ pub(crate) enum Input {
     KadRequest {
         peer: Peer,
         message: Box<WireMessage>,
-        bytes: usize,
+        arrived: OnWire,
         /// Held until the request is handled.
         memory: Option<OwnedSemaphorePermit>,
         /// Dropped to refuse.
         reply: oneshot::Sender<Reply>,
     },
     /// A peer answers.
-    KadAnswer { peer: Peer, id: u64, request: kad::Request, message: Box<WireMessage>, bytes: usize },
+    KadAnswer { peer: Peer, id: u64, request: kad::Request, message: Box<WireMessage>, arrived: OnWire },
     /// A question will not be answered.
     KadSilent { peer: Peer, id: u64, why: Silence },
     /// A message of block exchange arrived; its blocks are verified, and those asked for are stored.
-    Transfer { peer: Peer, message: transfer::Message, bytes: u64 },
+    Transfer { peer: Peer, message: transfer::Message, arrived: OnWire },
     /// Messages to this peer were lost.
     TransferLost { peer: Peer, why: OpenError },
     /// A task wants a stream.
     Open { peer: Peer, protocol: StreamProtocol, reply: oneshot::Sender<Result<Substream, OpenError>> },
     /// A peer broke the rules.
     Violation { peer: Peer, protocol: &'static str, why: String },
-    /// Which blocks are here.
-    Found(Vec<(Cid, Option<Local>)>),
+    /// Which blocks are here, and what led to the question.
+    Found(Vec<(Cid, Option<Local>, Cause)>),
     /// A block that should be here could not be read.
     Unreadable { cid: Cid, file: Option<PathBuf>, why: String },
     /// A block that arrived could not be stored.

@@ -24,28 +24,29 @@ use crate::notice::Notice;
 use crate::profile::BITSWAP;
 use crate::streams::bitswap_out;
 use crate::streams::kad_out::{self, Ask};
+use crate::streams::link::OnWire;
 use crate::swarm::OpenError;
 
 impl Driver {
     pub(super) fn on_input(&mut self, input: Input) {
         match input {
-            Input::KadRequest { peer, message, bytes, memory, reply } => {
-                self.on_kad_request(peer, *message, bytes, reply);
+            Input::KadRequest { peer, message, arrived, memory, reply } => {
+                self.on_kad_request(peer, *message, arrived, reply);
                 drop(memory);
             }
-            Input::KadAnswer { peer, id, request, message, bytes } => self.on_kad_answer(peer, id, &request, *message, bytes),
+            Input::KadAnswer { peer, id, request, message, arrived } => self.on_kad_answer(peer, id, &request, *message, arrived),
             Input::KadSilent { peer, id, why } => self.on_kad_silent(peer, id, why),
-            Input::Transfer { peer, message, bytes } => {
+            Input::Transfer { peer, message, arrived } => {
                 let message = Message::Transfer(Box::new(message));
-                let cause = self.log.received(self.clock.now(), Cause::NONE, peer, &message, bytes);
+                let cause = self.log.received(self.clock.now(), Cause::NONE, peer, &message, arrived);
                 self.feed(cause, |stack, cx| stack.on_message(peer, message, cx));
             }
             Input::TransferLost { peer, why } => self.on_transfer_lost(peer, &why),
             Input::Open { peer, protocol, reply } => self.open(peer, (protocol, reply)),
             Input::Violation { peer, protocol, why } => self.violation(peer, protocol, &why),
             Input::Found(answers) => {
-                for (cid, found) in answers {
-                    self.command(Command::Local { cid, found }, Cause::NONE);
+                for (cid, found, cause) in answers {
+                    self.command(Command::Local { cid, found }, cause);
                 }
             }
             Input::Unreadable { cid, file, why } => self.tell(Notice::Unreadable { cid, file, why }),
@@ -73,7 +74,7 @@ impl Driver {
         }
     }
 
-    fn on_kad_request(&mut self, peer: Peer, message: WireMessage, bytes: usize, reply: oneshot::Sender<Reply>) {
+    fn on_kad_request(&mut self, peer: Peer, message: WireMessage, arrived: OnWire, reply: oneshot::Sender<Reply>) {
         self.next_request += 1;
         let id = self.next_request;
         let announces = message.kind == Kind::AddProvider;
@@ -91,15 +92,15 @@ impl Driver {
             // The task may have ended already.
             let _ = reply.send(Reply::Nothing);
         }
-        self.receive_kad(peer, message, bytes, Cause::NONE);
+        self.receive_kad(peer, message, arrived, Cause::NONE);
     }
 
-    fn on_kad_answer(&mut self, peer: Peer, id: u64, request: &kad::Request, message: WireMessage, bytes: usize) {
+    fn on_kad_answer(&mut self, peer: Peer, id: u64, request: &kad::Request, message: WireMessage, arrived: OnWire) {
         let cause = self.asked.remove(&(peer, id)).unwrap_or(Cause::NONE);
         match response_from_wire(message, request, peer, id, &mut self.book) {
-            Ok(message) => self.receive_kad(peer, message, bytes, cause),
+            Ok(message) => self.receive_kad(peer, message, arrived, cause),
             // An answer to something else, or a PUT_VALUE that was not echoed: that is how some implementations refuse.
-            Err(_) => self.receive_kad(peer, kad::Message::Response { id, response: Response::Rejected }, bytes, cause),
+            Err(_) => self.receive_kad(peer, kad::Message::Response { id, response: Response::Rejected }, arrived, cause),
         }
     }
 
@@ -108,11 +109,11 @@ impl Driver {
         match why {
             // The peer is there and ended the stream: the wire's way to say no.
             Silence::Reset if self.connections.is_connected(peer) => {
-                self.receive_kad(peer, kad::Message::Response { id, response: Response::Rejected }, 0, cause);
+                self.receive_kad(peer, kad::Message::Response { id, response: Response::Rejected }, OnWire::default(), cause);
             }
             Silence::Unopened(OpenError::Unsupported) => {
                 self.command(Command::Contact { peer, server: false }, cause);
-                self.receive_kad(peer, kad::Message::Response { id, response: Response::Rejected }, 0, cause);
+                self.receive_kad(peer, kad::Message::Response { id, response: Response::Rejected }, OnWire::default(), cause);
             }
             Silence::Reset | Silence::Unopened(_) => self.unreachable(peer, cause),
             // The protocol has a timer of its own for this.
@@ -120,9 +121,9 @@ impl Driver {
         }
     }
 
-    fn receive_kad(&mut self, from: Peer, message: kad::Message, bytes: usize, cause: Cause) {
+    fn receive_kad(&mut self, from: Peer, message: kad::Message, arrived: OnWire, cause: Cause) {
         let message = Message::Kad(message);
-        let cause = self.log.received(self.clock.now(), cause, from, &message, bytes as u64);
+        let cause = self.log.received(self.clock.now(), cause, from, &message, arrived);
         self.feed(cause, |stack, cx| stack.on_message(from, message, cx));
     }
 
@@ -133,10 +134,11 @@ impl Driver {
             wire.encode(&mut body);
             put_frame(&mut frame, &body);
         }
-        let bytes = frame.len() as u64;
+        let wire = OnWire::frame(&frame, self.log.watches_wire());
+        let bytes = wire.bytes;
         let message = Message::Kad(message);
         let told = Described::name_of(&message);
-        let cause = self.log.sent(self.clock.now(), cause, to, &message, bytes);
+        let cause = self.log.sent(self.clock.now(), cause, to, &message, wire);
         let Message::Kad(message) = message else { return };
         let refused = match message {
             kad::Message::Response { id, response } => self.answer_kad(to, id, &response, frame),
@@ -175,11 +177,12 @@ impl Driver {
     }
 
     pub(super) fn send_transfer(&mut self, to: Peer, message: Box<transfer::Message>, cause: Cause) {
+        let kept = if self.log.watches_wire() { transfer::wire::head(&message) } else { Vec::new() };
         let bytes = transfer::wire::wire_len(&message) as u64;
         self.disk.asked().sent(to, &message, self.giving_up);
         let message = Message::Transfer(message);
         let told = Described::name_of(&message);
-        let cause = self.log.sent(self.clock.now(), cause, to, &message, bytes);
+        let cause = self.log.sent(self.clock.now(), cause, to, &message, OnWire { bytes, kept });
         let Message::Transfer(message) = message else { return };
         if let Err(why) = self.enqueue_transfer(to, *message) {
             self.log.dropped(self.clock.now(), cause, to, told, bytes, why);

@@ -118,7 +118,7 @@ pub(crate) struct Driver {
     notices: broadcast::Sender<Notice>,
     budget: Budget,
     tasks: JoinSet<()>,
-    lookups: mpsc::Sender<peerglass_store::Cid>,
+    lookups: mpsc::Sender<(peerglass_store::Cid, Cause)>,
 }
 
 impl Driver {
@@ -242,7 +242,7 @@ impl Driver {
     }
 
     fn link(&self, peer: Peer) -> Link {
-        Link { peer, inputs: self.inputs.0.clone(), budget: self.budget.clone() }
+        Link { peer, inputs: self.inputs.0.clone(), budget: self.budget.clone(), keeps_bytes: self.log.watches_wire() }
     }
 
     /// The user gives something up.

@@ -10,6 +10,7 @@ use peerglass_trace::{Cause, Described, DropCause, Pen, Totals, What, Words};
 
 use crate::book::ME;
 use crate::options::BoxedRecorder;
+use crate::streams::link::OnWire;
 
 pub(crate) struct Log {
     pen: Pen<BoxedRecorder>,
@@ -26,6 +27,11 @@ impl Log {
         self.pen.watches_steps()
     }
 
+    /// Whether the bytes of messages are wanted.
+    pub(crate) fn watches_wire(&self) -> bool {
+        self.pen.watches_wire()
+    }
+
     /// Records what `what` builds; builds nothing when recording is off.
     pub(crate) fn note(&mut self, time: Time, cause: Cause, what: impl FnOnce(&mut Words) -> What) -> Cause {
         self.pen.note(time, ME, cause, what)
@@ -35,17 +41,25 @@ impl Log {
         self.pen.note_traffic(time, ME, cause, |words| What::Timer(words.describe(timer)))
     }
 
-    pub(crate) fn sent(&mut self, time: Time, cause: Cause, to: Peer, message: &impl Describe, bytes: u64) -> Cause {
+    pub(crate) fn sent(&mut self, time: Time, cause: Cause, to: Peer, message: &impl Describe, wire: OnWire) -> Cause {
         let kind = self.totals.kind(message.name());
-        self.totals.sent(kind, bytes);
-        self.pen.note_traffic(time, ME, cause, |words| What::Sent { to, message: words.describe(message), bytes })
+        self.totals.sent(kind, wire.bytes);
+        self.pen.note_traffic(time, ME, cause, |words| What::Sent {
+            to,
+            bytes: wire.bytes,
+            message: Described { wire: wire.kept, ..words.describe(message) },
+        })
     }
 
-    pub(crate) fn received(&mut self, time: Time, cause: Cause, from: Peer, message: &impl Describe, bytes: u64) -> Cause {
+    pub(crate) fn received(&mut self, time: Time, cause: Cause, from: Peer, message: &impl Describe, wire: OnWire) -> Cause {
         let kind = self.totals.kind(message.name());
-        self.totals.delivered(kind, bytes);
+        self.totals.delivered(kind, wire.bytes);
         // The sender's record is elsewhere, so the fields stand here, unlike in the simulator.
-        self.pen.note_traffic(time, ME, cause, |words| What::Received { from, message: words.describe(message), bytes })
+        self.pen.note_traffic(time, ME, cause, |words| What::Received {
+            from,
+            bytes: wire.bytes,
+            message: Described { wire: wire.kept, ..words.describe(message) },
+        })
     }
 
     pub(crate) fn dropped(&mut self, time: Time, cause: Cause, to: Peer, message: Described, bytes: u64, why: DropCause) {

@@ -76,11 +76,15 @@ struct Sorted {
 }
 
 async fn handle(frame: Frame, link: &Link, disk: &Arc<Disk>) -> Result<(), Gone> {
-    let bytes = frame.body.len() as u64;
-    let mut wire = match WireMessage::decode(&Bytes::from_owner(frame.body)) {
+    let body = Bytes::from_owner(frame.body);
+    let mut wire = match WireMessage::decode(&body) {
         Ok(wire) => wire,
         Err(error) => return complain(link, error).await,
     };
+    // The data of blocks is in the store, if anywhere.
+    let data = wire.blocks.first().map(|block| block.data.as_ptr() as usize - body.as_ptr() as usize);
+    let arrived = link.arrived(&body, data.unwrap_or(body.len()));
+    drop(body);
     let mut named = Vec::new();
     if !wire.blocks.is_empty() {
         let (peer, at, blocks) = (link.peer, Arc::clone(disk), std::mem::take(&mut wire.blocks));
@@ -99,7 +103,7 @@ async fn handle(frame: Frame, link: &Link, disk: &Arc<Disk>) -> Result<(), Gone>
     if message.is_empty() && message.pending_bytes == 0 {
         return Ok(());
     }
-    link.send(Input::Transfer { peer: link.peer, message, bytes }).await
+    link.send(Input::Transfer { peer: link.peer, message, arrived }).await
 }
 
 /// Nothing more is read from a stream that is not understood.

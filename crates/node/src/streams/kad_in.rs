@@ -45,7 +45,7 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, link: Li
 
 /// Handles one request. `None` when the stream is to be reset.
 async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(reader: &mut FrameReader<S>, frame: Frame, link: &Link) -> Option<()> {
-    let bytes = frame.body.len();
+    let arrived = link.arrived(&frame.body, usize::MAX);
     let message = match WireMessage::decode(&frame.body) {
         Ok(message) => message,
         Err(error) => {
@@ -54,7 +54,7 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(reader: &mut FrameReader<S>
         }
     };
     let (reply, answer) = oneshot::channel();
-    let request = Input::KadRequest { peer: link.peer, message: Box::new(message), bytes, memory: frame.memory, reply };
+    let request = Input::KadRequest { peer: link.peer, message: Box::new(message), arrived, memory: frame.memory, reply };
     link.send(request).await.map_err(|Gone| ()).ok()?;
     match timeout(ANSWER, answer).await.ok()?.ok()? {
         Reply::Nothing => Some(()),

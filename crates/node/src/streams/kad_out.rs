@@ -20,7 +20,7 @@ use tokio::time::timeout;
 
 use super::frame::{FrameError, FrameReader};
 use super::kad_in::LIMIT;
-use super::link::Link;
+use super::link::{Link, OnWire};
 use crate::driver::inputs::{Input, Silence};
 use crate::swarm::Substream;
 
@@ -69,7 +69,7 @@ struct Asking {
 }
 
 enum Outcome {
-    Answer(Box<WireMessage>, usize),
+    Answer(Box<WireMessage>, OnWire),
     Written,
     Silent(Silence),
 }
@@ -85,7 +85,7 @@ impl Asking {
         let Ask { id, request, .. } = ask;
         let input = match outcome {
             Ok(Outcome::Written) => return Some(()),
-            Ok(Outcome::Answer(message, bytes)) => Input::KadAnswer { peer, id, request, message, bytes },
+            Ok(Outcome::Answer(message, arrived)) => Input::KadAnswer { peer, id, request, message, arrived },
             Ok(Outcome::Silent(why)) => Input::KadSilent { peer, id, why },
             Err(Reused) => Input::KadSilent { peer, id, why: Silence::Reset },
         };
@@ -127,7 +127,7 @@ impl Asking {
         match WireMessage::decode(body) {
             Ok(message) => {
                 self.stream = Some(stream);
-                Outcome::Answer(Box::new(message), body.len())
+                Outcome::Answer(Box::new(message), self.link.arrived(body, usize::MAX))
             }
             Err(error) => {
                 self.link.complain("kad", &FrameError::Wire(error)).await;

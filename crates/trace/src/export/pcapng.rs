@@ -14,8 +14,7 @@
 //! # What is in a packet
 //!
 //! Link type 252, *exported PDU*: tags name the dissector and the ends, then comes the message itself. That needs no made-up UDP, which ends at 65,507 bytes.
-//! Peers have the addresses 10.x.y.z of their numbers. The message is what its record says of it (the bytes of the wire are no part of records, and would
-//! be one more item, [`WIRE`]): items of type (1 byte), length (4 bytes, big-endian) and value, in the order of this table.
+//! Peers have the addresses 10.x.y.z of their numbers. The message is what its record says of it: items of type (1 byte), length (4 bytes, big-endian) and value, in the order of this table.
 //!
 //! | item | holds | | item | holds |
 //! |---|---|---|---|---|
@@ -25,7 +24,7 @@
 //! | 4 | cause: u64 | | 11 | why it was dropped |
 //! | 5 | message: record of its sending, u64 | | 12 | latency in ns: u64 |
 //! | 6 | protocol | | 13 | fields, as JSON |
-//! | 7 | type | | 14 | the bytes of the wire (later) |
+//! | 7 | type | | 14 | the bytes of the wire, where records hold them |
 //!
 //! [`DISSECTOR`] teaches Wireshark to read them: `wireshark -X lua_script:peerglass.lua run.pcapng`.
 //!
@@ -138,6 +137,7 @@ impl Held {
             if row.fields.is_empty() {
                 row.fields.clone_from(&sent.row.fields);
             }
+            row.wire = row.wire.or_else(|| sent.row.wire.clone());
         } else if let Some((since, shown)) = self.ended.of(&row) {
             fate.latency_ns = latency(since);
             kept |= shown;
@@ -273,6 +273,7 @@ fn pdu(slot: &Slot, message: Option<u64>, fate: &str) -> Vec<u8> {
         text(slot.fate.why.as_deref()),
         slot.fate.latency_ns.and_then(number),
         Some(fields).filter(|_| !row.fields.is_empty()),
+        row.wire.clone(),
     ];
     for (kind, value) in (1u8..).zip(items) {
         // An item without a value is left out: Wireshark has no fields of no length.

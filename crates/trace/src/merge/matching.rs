@@ -19,8 +19,6 @@
 //!
 //! A node that asks for a peer it knows writes its handle, and the asked one, which does not know it, a key. So what does not match to the letter is matched
 //! once more with peers and keys taken for the same.
-//!
-//! Sizes are with their frame at the sender; at the receiver the length in front may be missing.
 
 use std::collections::BTreeMap;
 
@@ -121,9 +119,7 @@ fn put_together(sent: Vec<Known>, received: Vec<Known>, wording: impl Fn(&End) -
     }
     let (mut left_sent, mut left_received) = (Vec::new(), Vec::new());
     for (ends, end) in received {
-        let sizes = [end.bytes, end.bytes.saturating_add(length_of(end.bytes))];
-        let key = sizes.map(|bytes| (ends, wording(&end), bytes)).into_iter().find(|key| groups.contains_key(key));
-        let group = key.and_then(|key| groups.get_mut(&key)).map_or(&mut left_received, |group| &mut group.1);
+        let group = groups.get_mut(&(ends, wording(&end), end.bytes)).map_or(&mut left_received, |group| &mut group.1);
         group.push((ends, end));
     }
     let mut found = Vec::new();
@@ -137,11 +133,6 @@ fn put_together(sent: Vec<Known>, received: Vec<Known>, wording: impl Fn(&End) -
     }
     left_sent.sort_by_key(|((sender, _), end)| (*sender, end.seq));
     (found, left_sent, left_received)
-}
-
-/// How many bytes the length of a frame takes: seven bits each.
-fn length_of(bytes: u64) -> u64 {
-    u64::from((u64::BITS - bytes.leading_zeros()).div_ceil(7).max(1))
 }
 
 impl Group {
@@ -198,10 +189,5 @@ mod tests {
         assert_eq!(pairs(group.latest(&clocks)), [(14_000, 14_030), (5000, 5040)]);
         let apart = [Clock::its_own(0), Clock::its_own(1)];
         assert_eq!(pairs(group.latest(&apart)), [(5000, 14_030), (0, 5040)], "clocks that cannot be compared say nothing");
-    }
-
-    #[test]
-    fn the_length_of_a_frame_takes_a_byte_for_seven_bits() {
-        assert_eq!([0, 1, 127, 128, 16_383, 16_384].map(length_of), [1, 1, 1, 2, 2, 3]);
     }
 }

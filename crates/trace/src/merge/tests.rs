@@ -97,14 +97,9 @@ fn runs(clocks: &[True], sendings: &[Sending], wordings: u64) -> Vec<Vec<Row>> {
             .with("subject", subject);
         let row = told[node].rows.last_mut().expect("just told");
         row.time = clocks[node].shows(at);
-        row.bytes = row.bytes.map(|bytes| if does == Does::Send { bytes } else { bytes - length_of_frame(bytes) });
         causes.insert((node, serial, does), seq);
     }
     told.into_iter().map(|told| told.rows).collect()
-}
-
-fn length_of_frame(bytes: u64) -> u64 {
-    if bytes > 128 { 2 } else { 1 }
 }
 
 fn surveyed(runs: &[Vec<Row>]) -> Plan {

@@ -287,15 +287,10 @@ mod tests {
                 seq: seq as u64,
                 time: Time::from_millis(500 * seq as u64),
                 peer: Peer(peer),
-                cause: None,
                 kind: kind.to_owned(),
                 other: other.map(Peer),
-                protocol: None,
                 name: Some(name.to_owned()),
-                bytes: None,
-                why: None,
-                operation: None,
-                fields: Vec::new(),
+                ..Row::default()
             };
             if let Some(change) = topology.add(&row) {
                 history.add(change, &topology);

@@ -234,15 +234,11 @@ mod tests {
             seq: ms,
             time: Time::from_millis(ms),
             peer: Peer(peer),
-            cause: None,
             kind: kind.to_owned(),
             other: other.map(Peer),
-            protocol: None,
             name: Some(name.to_owned()),
             bytes: Some(10),
-            why: None,
-            operation: None,
-            fields: Vec::new(),
+            ..Row::default()
         }
     }
 

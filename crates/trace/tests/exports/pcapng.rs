@@ -239,6 +239,62 @@ fn tshark_reads_with_our_dissector_what_the_records_say() {
     assert_eq!(tshark("read", &capture, &["-Y", r#"peerglass.fate == "dropped" && peerglass.fields"#]).map(|found| found.len()), Some(lost));
 }
 
+fn unhex(text: &str) -> Vec<u8> {
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+}
+
+/// The id, key and address of the published frames below.
+const ID: &str = "0024080112209e3b433cbd31c2b8a6ebbdca998bd0f4c2141c9c9af5422e976051b1e63af14d";
+const KEY: &str = "1220e536c7f88d731f374dccb568aff6f56e838a19382e488039b1ca8ad2599e82fe";
+const ADDRESS: &str = "04c0000201060fa1";
+const CID: &str = "01551220a948904f2f0f479b8f8197694b30184b0d2ed1c1cd2a1ec0fb85d299a192a447";
+
+#[test]
+fn tshark_shows_which_bytes_of_the_wire_are_which_field() {
+    let frames = [
+        ("kad", format!("5a08021222{KEY}4a320a26{ID}1208{ADDRESS}")),
+        ("transfer", format!("300a2e0a2c0a24{CID}100120012801")),
+        // The data of a block is not kept: the frame is cut, which is no fault.
+        ("transfer", "9880041a948004".to_owned() + "0a04015512201288800468656c6c6f"),
+        ("kad", "ff08".to_owned()),
+    ];
+    let rows: Vec<Row> = (0..)
+        .zip(&frames)
+        .map(|(seq, (protocol, frame))| Row {
+            other: Some(Peer(1)),
+            protocol: Some((*protocol).to_owned()),
+            wire: Some(unhex(frame)),
+            ..row(seq, seq, 0, None, "sent")
+        })
+        .collect();
+    let capture = bytes("pcapng", &rows, None, &Options::default()).unwrap();
+    let fields = [
+        "wire",
+        "kad.type",
+        "kad.key",
+        "kad.id",
+        "kad.address",
+        "transfer.cid",
+        "transfer.priority",
+        "transfer.want_type",
+        "transfer.send_dont_have",
+        "transfer.data",
+    ];
+    let fields = fields.map(|field| format!("peerglass.{field}"));
+    let arguments: Vec<&str> = ["-T", "fields"].into_iter().chain(fields.iter().flat_map(|field| ["-e", field])).collect();
+    let Some(found) = tshark("wire", &capture, &arguments) else {
+        return skip("tshark_shows_which_bytes_of_the_wire_are_which_field", "tshark is not installed; on Debian: apt-get install tshark");
+    };
+    let wanted = [
+        [&frames[0].1, "2", KEY, ID, ADDRESS, "", "", "", "", ""],
+        [&frames[1].1, "", "", "", "", CID, "1", "1", "1", ""],
+        [&frames[2].1, "", "", "", "", "", "", "", "", "68656c6c6f"],
+        [&frames[3].1, "", "", "", "", "", "", "", "", ""],
+    ];
+    assert_eq!(found, wanted.map(|row| row.map(str::to_owned).to_vec()).to_vec());
+    assert_eq!(tshark("wire", &capture, &["-Y", "_ws.malformed || peerglass.malformed || _ws.lua.error"]), Some(Vec::new()));
+}
+
 #[test]
 fn tshark_takes_hostile_texts_and_messages_that_were_cut() {
     for (name, rows) in [("nasty", nasty(4, 6, 600)), ("long", long_and_many(1 << 20, 3))] {

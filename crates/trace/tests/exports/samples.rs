@@ -32,20 +32,7 @@ pub(crate) fn bytes_of(header: &RunHeader, format: &str, rows: &[Row], filter: O
 
 /// A row that says no more than what happened.
 pub(crate) fn row(seq: u64, ns: u64, peer: u32, cause: Option<u64>, kind: &str) -> Row {
-    Row {
-        seq,
-        time: Time::from_nanos(ns),
-        peer: Peer(peer),
-        cause,
-        kind: kind.to_owned(),
-        other: None,
-        protocol: None,
-        name: None,
-        bytes: None,
-        why: None,
-        operation: None,
-        fields: Vec::new(),
-    }
+    Row { seq, time: Time::from_nanos(ns), peer: Peer(peer), cause, kind: kind.to_owned(), ..Row::default() }
 }
 
 /// Dice of our own: the same run for the same seed.

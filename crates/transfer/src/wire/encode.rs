@@ -50,9 +50,27 @@ pub fn split(message: &Message, version: Version, data_len: usize) -> Split {
     Split { head, tail }
 }
 
+/// The frame of `message` as version 1.2 up to the data of its first block, which is not there: all of it if there is no block. The frame has [`wire_len`] bytes.
+#[must_use]
+pub fn head(message: &Message) -> Vec<u8> {
+    let Some(block) = message.blocks.first() else { return encode(message, Version::V1_2, &[]) };
+    let mut head = Vec::with_capacity(96);
+    put_varint(&mut head, body_len(message) as u64);
+    put_before(&mut head, message);
+    put_block_head(&mut head, &block.cid, Version::V1_2, block.size as usize);
+    head
+}
+
 /// How many bytes `message` takes on the wire as version 1.2, with its frame and the bytes of its blocks.
 #[must_use]
 pub fn wire_len(message: &Message) -> usize {
+    let body = body_len(message);
+    varint_len(body as u64) + body
+}
+
+/// How many bytes that is without the frame's length.
+#[must_use]
+pub fn body_len(message: &Message) -> usize {
     let mut body = 0;
     if has_wantlist(message) {
         body += bytes_field_len(1, wantlist_len(message));
@@ -66,7 +84,7 @@ pub fn wire_len(message: &Message) -> usize {
     if message.pending_bytes > 0 {
         body += varint_field_len(5, u64::from(message.pending_bytes));
     }
-    varint_len(body as u64) + body
+    body
 }
 
 fn framed(mut body: Vec<u8>) -> Vec<u8> {

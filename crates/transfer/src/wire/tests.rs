@@ -1,6 +1,7 @@
 //! The bytes against the golden frames of the reference, and against hostile ones.
 
 use bytes::Bytes;
+use peerglass_core::layout::{Holding, Kind, Name, parts};
 use peerglass_core::wire::WireError;
 use peerglass_store::Cid;
 use proptest::prelude::*;
@@ -200,6 +201,23 @@ proptest! {
         let data: Vec<&[u8]> = blocks.iter().map(|(_, data)| &data[..]).collect();
         let frame = encode(&message, Version::V1_2, &data);
         prop_assert_eq!(frame.len(), wire_len(&message));
+        let head = head(&message);
+        let data_at = blocks.first().map_or(frame.len(), |(_, data)| {
+            let at = frame.windows(head.len()).position(|window| window == head).map(|at| at + head.len());
+            at.filter(|at| frame[*at..].starts_with(data)).expect("the data follows")
+        });
+        prop_assert_eq!(&frame[..data_at], &head[..], "what is kept of a frame is its first bytes");
+        let laid_out = parts(&frame, frame.len() as u64, &FORMAT);
+        prop_assert!(laid_out.iter().all(|part| !matches!(part.name, Name::Unknown(_) | Name::Malformed | Name::Missing)), "{laid_out:?}");
+        let of_kind = |kind: Kind| laid_out.iter().filter_map(move |part| match part.value {
+            Holding::Bytes(bytes, is) if is == kind => Some(bytes.to_vec()),
+            _ => None,
+        });
+        let cids = message.wants.iter().map(|want| want.cid).chain(message.presences.iter().map(|presence| presence.cid));
+        prop_assert!(of_kind(Kind::Cid).eq(cids.map(|cid| cid.to_bytes())));
+        prop_assert!(of_kind(Kind::Data).eq(blocks.iter().map(|(_, data)| data.clone())));
+        let kept = parts(&head, frame.len() as u64, &FORMAT);
+        prop_assert!(kept.iter().all(|part| part.name != Name::Malformed), "{kept:?}");
         let read = WireMessage::decode(&body(&frame)).unwrap();
         for (block, (cid, data)) in read.blocks.iter().zip(&blocks) {
             prop_assert_eq!(block.prefix, Prefix::of(cid));

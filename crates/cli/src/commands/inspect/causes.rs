@@ -46,10 +46,10 @@ pub(super) fn before(recorded: &Recorded, seq: u64, output: Output) -> Result<()
     Ok(())
 }
 
-fn row(recorded: &Recorded, seq: u64) -> Result<Option<Row>, Failure> {
+pub(super) fn row(recorded: &Recorded, seq: u64) -> Result<Option<Row>, Failure> {
     recorded.rows(filter(&format!("seq == {seq}")).as_ref())?.next().transpose()
 }
 
-fn missing(seq: u64) -> Failure {
+pub(super) fn missing(seq: u64) -> Failure {
     Failure::new(Code::NotFound, format!("show record {seq}"), "there is none of this number: `peerglass inspect RUN` says how many there are")
 }

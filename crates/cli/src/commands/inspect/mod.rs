@@ -2,6 +2,7 @@
 
 mod causes;
 mod exchanges;
+mod packet;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -30,6 +31,9 @@ pub(crate) fn run(args: &InspectArgs, output: Output) -> Result<(), Failure> {
     }
     if let Some(seq) = args.follow {
         return causes::after(&recorded, seq, args.limit, output);
+    }
+    if let Some(seq) = args.packet {
+        return packet::show(&recorded, seq, output);
     }
     if args.round_trips {
         return exchanges::round_trips(&recorded, output);

@@ -26,9 +26,8 @@ fn sent() -> Row {
         protocol: Some("kad".to_owned()),
         name: Some("FIND_NODE".to_owned()),
         bytes: Some(1_500),
-        why: None,
-        operation: None,
         fields: vec![("id".to_owned(), 3u64.into()), ("target".to_owned(), Key::from_bytes([0x3f; 32]).into())],
+        ..Row::default()
     }
 }
 

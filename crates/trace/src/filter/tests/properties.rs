@@ -203,6 +203,7 @@ fn row() -> impl Strategy<Value = Row> {
         why: why.map(str::to_owned),
         operation: operation.map(str::to_owned),
         fields,
+        ..Row::default()
     })
 }
 

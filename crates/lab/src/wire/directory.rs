@@ -27,20 +27,20 @@ const SALT: u64 = 0x7065_6572_5f69_6473;
 const NOBODY: u32 = 1 << 31;
 
 /// The directory of one message between two peers.
-pub(super) struct MadeUp {
+pub(crate) struct MadeUp {
     between: [Peer; 2],
     ids: BTreeMap<Peer, [u8; ID]>,
 }
 
 impl MadeUp {
     /// Of a message from `from` to `to` that names `others`.
-    pub(super) fn new(from: Peer, to: Peer, others: impl IntoIterator<Item = Peer>) -> Self {
+    pub(crate) fn new(from: Peer, to: Peer, others: impl IntoIterator<Item = Peer>) -> Self {
         let ids = [from, to].into_iter().chain(others).map(|peer| (peer, id_of(peer))).collect();
         Self { between: [from, to], ids }
     }
 
     /// Whose id these bytes are.
-    pub(super) fn whose(id: &[u8]) -> Option<Peer> {
+    pub(crate) fn whose(id: &[u8]) -> Option<Peer> {
         let handle: [u8; 4] = id.get(ID_HEAD.len()..)?.first_chunk().copied()?;
         let peer = Peer(u32::from_be_bytes(handle));
         (id_of(peer) == id).then_some(peer)
