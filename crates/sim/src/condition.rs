@@ -103,7 +103,7 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
         let (peer, now) = (Peer(stamp.dest), self.shard.now);
         let slot = self.shard.own(peer);
         let condition = slot.condition.as_deref_mut()?;
-        if slot.state != State::Up || matches!(pending.input, Input::Join | Input::Fault(_) | Input::Resume) {
+        if slot.state != State::Up || matches!(pending.input, Input::Join | Input::Fault(_) | Input::Injected(_) | Input::Resume) {
             return Some(pending);
         }
         if !condition.is_busy(now) {

@@ -13,15 +13,16 @@
 use core::time::Duration;
 
 use peerglass_core::{Describe, Peer, Protocol, Rng, Time};
-use peerglass_trace::{Cause, Described, DropCause, Recorder, What};
+use peerglass_trace::{Cause, Described, DropCause, Recorder, What, Words};
 
 use crate::Host;
+use crate::fault::LinkFault;
 use crate::network::{Packet, Source, Verdict};
 use crate::queue::Stamp;
 use crate::shard::{Input, Parcel, Pending, Stage, source};
 use crate::slot::State;
 use crate::weather::Forecast;
-use crate::world::Sight;
+use crate::world::{Meddling, Sight};
 
 /// Sets the dice of link rules apart from those of the network.
 const WEATHER: u64 = 0x7765_6174_6865_7221;
@@ -37,6 +38,53 @@ struct Passage {
 impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
     #[inline]
     pub(crate) fn send(&mut self, from: Peer, to: Peer, message: P::Message, cause: Cause) {
+        if self.world.taps.is_empty() {
+            self.dispatch(from, to, message, cause, None);
+        } else {
+            self.send_tapped(from, to, message, cause);
+        }
+    }
+
+    /// Sends what taps let pass, late, doubled or damaged as they want it, and then what they send themselves.
+    #[cold]
+    fn send_tapped(&mut self, from: Peer, to: Peer, message: P::Message, cause: Cause) {
+        let sight = Sight { time: self.shard.now, from, to, message: &message, bytes: (self.world.wire_len)(&message) };
+        let (mut faults, mut others) = (Forecast::default(), Vec::new());
+        for meddling in self.world.taps.iter().flat_map(|tap| tap(&sight)) {
+            match meddling {
+                Meddling::Fault(fault) => faults.add(fault),
+                Meddling::Replace(message) => {
+                    faults.add(LinkFault::Cut);
+                    others.push(("replaced", to, message));
+                }
+                Meddling::Inject { to, message } => others.push(("injected", to, message)),
+            }
+        }
+        let cause = self.dispatch(from, to, message, cause, Some(&faults));
+        for (name, to, message) in others {
+            self.send_other(name, from, to, message, cause);
+        }
+    }
+
+    /// Sends what no protocol has sent.
+    fn send_other(&mut self, name: &'static str, from: Peer, to: Peer, message: P::Message, cause: Cause) {
+        let detail = |words: &mut Words| format!("{} to {to}", words.in_words(&message)).into();
+        let cause = self.log.note(self.shard.now, from, cause, |words| What::Fault { name, detail: detail(words) });
+        self.dispatch(from, to, message, cause, None);
+    }
+
+    /// Code sends a message in the name of `from`.
+    pub(crate) fn injected(&mut self, from: Peer, (to, message): (Peer, P::Message)) {
+        if self.is_up(from) {
+            self.send_other("injected", from, to, message, Cause::NONE);
+        } else {
+            self.shard.counts.ignored += 1;
+        }
+    }
+
+    /// A message sets out. Gives the record of that.
+    #[inline]
+    fn dispatch(&mut self, from: Peer, to: Peer, message: P::Message, cause: Cause, tapped: Option<&Forecast>) -> Cause {
         let bytes = (self.world.wire_len)(&message);
         let kind = self.shard.totals.kind(message.name());
         self.shard.totals.sent(kind, bytes);
@@ -53,11 +101,11 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
         let packet = Packet { from, to, order };
         // A message of 4 GiB or more has no arrival: see `depart`.
         let mut parcel: Parcel<P> = Parcel { message, bytes: bytes as u32, source: Source::PUBLIC, queued: false };
-        let passage = match self.depart(packet, &parcel.message, bytes) {
+        let passage = match self.depart(packet, bytes, tapped) {
             Ok(passage) => passage,
             Err(why) => {
                 self.lose(from, to, &parcel.message, bytes, why, cause);
-                return;
+                return cause;
             }
         };
         parcel.source = self.map_outbound(from, to);
@@ -74,27 +122,29 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
                 Some(message) => parcel.message = message,
                 None => {
                     self.lose(from, to, &parcel.message, bytes, DropCause::Corrupt, cause);
-                    return;
+                    return cause;
                 }
             }
         }
         let stamp = Stamp { time: passage.arrives, dest: to.0, source: source(from), order };
         if self.is_bulk(from, to, bytes) {
-            return self.start_flow(stamp, passage.arrives.since(self.shard.now), parcel, cause);
+            self.start_flow(stamp, passage.arrives.since(self.shard.now), parcel, cause);
+        } else {
+            self.shard.push(stamp, Pending { cause, input: Input::Packet(parcel) });
         }
-        self.shard.push(stamp, Pending { cause, input: Input::Packet(parcel) });
+        cause
     }
 
     /// What befalls a packet that leaves now.
     #[inline]
-    fn depart(&mut self, packet: Packet, message: &P::Message, bytes: u64) -> Result<Passage, DropCause> {
+    fn depart(&mut self, packet: Packet, bytes: u64, tapped: Option<&Forecast>) -> Result<Passage, DropCause> {
         if u32::try_from(bytes).is_err() {
             return Err(DropCause::TooLong);
         }
         if packet.from == packet.to {
             return Ok(Passage { arrives: self.shard.now + self.world.network.loopback, copy: None, corrupt: false });
         }
-        let forecast = self.forecast(&packet, message, bytes)?;
+        let forecast = self.forecast(&packet, tapped)?;
         let (now, up, bulk) = (self.shard.now, self.access_of(packet.from).up, self.is_bulk(packet.from, packet.to, bytes));
         let slot = self.shard.own(packet.from);
         let left = if bulk { now } else { up.admit(&mut slot.up_busy, now, bytes).ok_or(DropCause::UplinkFull)? };
@@ -132,13 +182,11 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
 
     /// What rules and taps have in store for a packet; `None` for nothing.
     #[inline]
-    fn forecast(&self, packet: &Packet, message: &P::Message, bytes: u64) -> Result<Option<Forecast>, DropCause> {
-        if self.world.weather.is_fair() && self.world.taps.is_empty() {
+    fn forecast(&self, packet: &Packet, tapped: Option<&Forecast>) -> Result<Option<Forecast>, DropCause> {
+        if self.world.weather.is_fair() && tapped.is_none() {
             return Ok(None);
         }
-        let mut forecast = self.world.weather.forecast(packet.from, packet.to);
-        let sight = Sight { time: self.shard.now, from: packet.from, to: packet.to, message, bytes };
-        self.world.taps.iter().filter_map(|tap| tap(&sight)).for_each(|fault| forecast.add(fault));
+        let forecast = self.world.weather.forecast(packet.from, packet.to, tapped.copied().unwrap_or_default());
         if forecast.cut { Err(DropCause::Fault) } else { Ok(Some(forecast).filter(|forecast| *forecast != Forecast::default())) }
     }
 

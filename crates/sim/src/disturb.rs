@@ -62,7 +62,23 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Simulation<P, H, R> {
         self.put_on_agenda(time, Act::Do(deed));
     }
 
-    /// Has `tap` look at every packet from now on, and say what befalls it, on top of what rules and network have in store. Several taps add up.
+    /// Sends `message` to `to` in the name of `from` at `time`, or now if that is past, as somebody would who has that peer's keys. Nothing happens while `from` is not up:
+    /// the dead do not speak. No tap sees it.
+    pub fn inject_at(&mut self, time: Time, from: Peer, to: Peer, message: P::Message) -> Result<(), ControlError> {
+        self.known(from)?;
+        self.ask(time, from, Input::Injected(Box::new((to, message))));
+        Ok(())
+    }
+
+    /// Has `tap` look at every packet that peers send from now on, and meddle with it ([`Meddling`](crate::Meddling)), on top of what rules and network have in store.
+    /// Several taps add up. What they put in place of a packet, or send beside it, no tap sees.
+    ///
+    /// ```text
+    /// sim.tap(Arc::new(|sight| match sight.message {
+    ///     Message::Vote { term, .. } if sight.from == traitor => vec![Meddling::Replace(Message::Vote { term: *term, yes: sight.to.0 % 2 == 0 })],
+    ///     _ => Vec::new(),
+    /// }));
+    /// ```
     pub fn tap(&mut self, tap: Tap<P>) {
         self.world.taps.push(tap);
     }

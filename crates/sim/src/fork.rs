@@ -88,6 +88,7 @@ impl<P: Protocol<Command: Clone> + Clone, H: Clone> Clone for Input<P, H> {
             Input::Command { command, life } => Input::Command { command: command.clone(), life: *life },
             Input::Unreachable { peer } => Input::Unreachable { peer: *peer },
             Input::Held { parcel, life } => Input::Held { parcel: parcel.clone(), life: *life },
+            Input::Injected(parcel) => Input::Injected(parcel.clone()),
             Input::Resume => Input::Resume,
         }
     }

@@ -112,4 +112,4 @@ pub use laws::{Law, Violation, Watch};
 pub use lifecycle::{Panic, said};
 pub use network::{Access, Detection, Impairment, Jitter, Latency, Link, Loss, NatKind, Network, Spread};
 pub use weather::RuleId;
-pub use world::{Encode, Garble, Sight, Tap};
+pub use world::{Encode, Garble, Meddling, Sight, Tap};

@@ -63,6 +63,8 @@ pub(crate) enum Input<P: Protocol, H> {
         parcel: Box<(Peer, P::Message)>,
         life: u32,
     },
+    /// A message that code sends in the peer's name.
+    Injected(Box<(Peer, P::Message)>),
     /// A peer that was busy or stood still goes on.
     Resume,
 }
@@ -265,6 +267,7 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
             Input::Command { command, life } => self.command(peer, *command, life, cause),
             Input::Unreachable { peer: other } => self.unreachable(peer, other, cause),
             Input::Held { parcel, life } => self.let_go(peer, *parcel, life, cause),
+            Input::Injected(parcel) => self.injected(peer, *parcel),
             Input::Join => self.join(peer),
             Input::Fault(fault) => self.strike(peer, *fault),
             Input::Resume => self.resume(peer),

@@ -86,9 +86,8 @@ impl Weather {
         Some(rule)
     }
 
-    /// What befalls a packet.
-    pub(crate) fn forecast(&self, from: Peer, to: Peer) -> Forecast {
-        let mut forecast = Forecast::default();
+    /// What befalls a packet, beside what is known already.
+    pub(crate) fn forecast(&self, from: Peer, to: Peer, mut forecast: Forecast) -> Forecast {
         let named = self.by_sender.get(&from).into_iter().flatten();
         let reached = self.by_receiver.get(&to).into_iter().flatten();
         for id in self.everybody.iter().chain(named).chain(reached) {
@@ -116,9 +115,9 @@ mod tests {
         weather.set(RuleId(2), rule(PeerSet::All, others, LinkFault::Delay(Duration::from_millis(5))));
         weather.set(RuleId(3), rule(PeerSet::All, PeerSet::All, LinkFault::Loss(0.5)));
         weather.set(RuleId(4), rule(some, PeerSet::All, LinkFault::Loss(0.5)));
-        let there = weather.forecast(Peer(1), Peer(3));
+        let there = weather.forecast(Peer(1), Peer(3), Forecast::default());
         assert!(there.cut && there.delay == Duration::from_millis(5) && there.loss == 0.75);
-        let back = weather.forecast(Peer(3), Peer(1));
+        let back = weather.forecast(Peer(3), Peer(1), Forecast::default());
         assert!(!back.cut && back.delay == Duration::ZERO && back.loss == 0.5);
         for id in 1..=4 {
             assert!(weather.lift(RuleId(id)).is_some() && weather.lift(RuleId(id)).is_none());

@@ -8,10 +8,32 @@ use peerglass_core::{Acquaintances, Key, KeySeed, Known, Peer, Protocol, Rng};
 use crate::weather::Weather;
 use crate::{Access, LinkFault, Network};
 
-/// Looks at every packet that is sent, and says what befalls it.
+/// Looks at every packet that a peer sends, and meddles with it: not at all, in one way, or in several.
 ///
 /// It must be a pure function of what it is shown, or the run is no longer one of its seed: it is called on several threads.
-pub type Tap<P> = Arc<dyn Fn(&Sight<'_, P>) -> Option<LinkFault> + Send + Sync>;
+pub type Tap<P> = Arc<dyn Fn(&Sight<'_, P>) -> Vec<Meddling<<P as Protocol>::Message>> + Send + Sync>;
+
+/// What a [`Tap`] does to a packet.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Meddling<M> {
+    /// What may befall a packet on any link: it is dropped, held, doubled, damaged.
+    Fault(LinkFault),
+    /// It is dropped, and this is sent in its place.
+    Replace(M),
+    /// This is sent too, in the sender's name, to whom one likes.
+    Inject {
+        /// For whom.
+        to: Peer,
+        /// What.
+        message: M,
+    },
+}
+
+impl<M> From<LinkFault> for Meddling<M> {
+    fn from(fault: LinkFault) -> Self {
+        Meddling::Fault(fault)
+    }
+}
 
 /// What is understood of a message some of whose bits have flipped, or why the codec rejects it.
 ///

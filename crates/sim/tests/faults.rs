@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use common::{Ear, Order, Puppet, Word, ms, world};
 use peerglass_core::{Peer, Time};
-use peerglass_sim::{Access, ControlError, Disk, LinkFault, LinkRule, Network, PeerFault, PeerSet, SetupError, Stop};
+use peerglass_sim::{Access, ControlError, Disk, LinkFault, LinkRule, Meddling, Network, PeerFault, PeerSet, SetupError, Stop};
 use peerglass_trace::{DropCause, Record, What};
 use proptest::prelude::*;
 
@@ -222,8 +222,8 @@ fn faults_come_from_code_too() {
     let mut sim = world(1, 3, calm());
     // A tap sees every packet: the second peer's odd numbers get lost.
     sim.tap(Arc::new(|sight| match sight.message {
-        Word::Say { value, .. } if sight.to == Peer(1) && value % 2 == 1 => Some(LinkFault::Cut),
-        _ => None,
+        Word::Say { value, .. } if sight.to == Peer(1) && value % 2 == 1 => vec![LinkFault::Cut.into()],
+        _ => Vec::new(),
     }));
     // A deed sees every peer: whoever has heard something by then crashes.
     sim.do_at(ms(100), |sim| {
@@ -237,6 +237,40 @@ fn faults_come_from_code_too() {
     assert_eq!(sim.run_until_idle(100), Stop::Idle);
     assert_eq!(values(sim.peer(Peer(1)).unwrap()), [2, 4]);
     assert_eq!([0, 1, 2].map(|i| sim.alive(Peer(i))), [true, false, true], "at 100 ms exactly, before what arrives at 110");
+}
+
+#[test]
+fn a_tap_observes_holds_modifies_and_injects_and_the_records_say_so() {
+    let mut sim = world(1, 4, calm());
+    sim.tap(Arc::new(|sight| match sight.message {
+        Word::Say { value: 1, .. } => vec![LinkFault::Delay(Duration::from_millis(7)).into()],
+        Word::Say { value: 2, .. } => vec![Meddling::Replace(say(20))],
+        Word::Say { value: 3, .. } => vec![Meddling::Inject { to: Peer(2), message: say(30) }, Meddling::Inject { to: sight.to, message: say(31) }],
+        // No tap sees this: it would go on for ever.
+        Word::Say { value: 20 | 30 | 31, .. } => vec![LinkFault::Cut.into()],
+        _ => Vec::new(),
+    }));
+    (1..=4).for_each(|value| sim.command_at(ms(10), Peer(0), send(1, say(value))).unwrap());
+    sim.inject_at(ms(100), Peer(3), Peer(1), say(50)).unwrap();
+    sim.crash_at(ms(200), Peer(3)).unwrap();
+    sim.inject_at(ms(300), Peer(3), Peer(1), say(51)).unwrap();
+    sim.run_until_idle(100);
+    let heard = |peer| sim.peer(Peer(peer)).unwrap().heard.iter().map(|heard| (heard.0, heard.1, heard.2)).collect::<Vec<_>>();
+    let from_0 = |millis, value| (ms(millis), Peer(0), value);
+    assert_eq!(heard(1), [from_0(60, 20), from_0(60, 3), from_0(60, 31), from_0(60, 4), from_0(67, 1), (ms(150), Peer(3), 50)]);
+    assert_eq!(heard(2), [from_0(60, 30)]);
+    let records = sim.recorder();
+    let told: Vec<_> =
+        faults(records).into_iter().map(|(time, name, detail)| (time, name, detail.contains("20"), detail.contains(" to p2"))).collect();
+    let expected = [(10, "replaced", true, false), (10, "injected", false, true), (10, "injected", false, false), (100, "injected", false, false)];
+    assert_eq!(told[..4], expected.map(|(at, name, twenty, to_2)| (ms(at), name, twenty, to_2)));
+    // What arrived leads back to what was said in truth.
+    let arrived = records.iter().find(|record| record.what.kind() == "received" && record.peer == Peer(1)).unwrap();
+    let back = |record: &Record| &records[record.cause.unwrap() as usize];
+    let (sent, fault) = (back(arrived), back(back(arrived)));
+    assert_eq!([sent, fault, back(fault)].map(|record| record.what.kind()), ["sent", "fault", "sent"]);
+    let (all, stats) = (sim.totals().all(), sim.stats());
+    assert_eq!((all.sent, all.delivered, all.dropped, stats.ignored), (8, 7, 1, 1));
 }
 
 #[test]

@@ -5,10 +5,13 @@
 mod common;
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use common::{Ear, Order, Puppet, Stage, Word, ms, wire_len, world};
 use peerglass_core::{Peer, Time};
-use peerglass_sim::{Access, Detection, Latency, LinkFault, LinkRule, Loss, Network, PeerFault, PeerSet, Setup, Simulation, Stats, Stop};
+use peerglass_sim::{
+    Access, Detection, Latency, LinkFault, LinkRule, Loss, Meddling, Network, PeerFault, PeerSet, Setup, Sight, Simulation, Stats, Stop,
+};
 use peerglass_trace::{Off, Totals};
 use proptest::prelude::*;
 
@@ -42,7 +45,7 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
         access: if narrow { Access::of(100_000, 50_000) } else { Access::default() },
         ..Network::default()
     });
-    (any::<u64>(), 1u32..40, network, proptest::collection::vec((0u8..6, 0u32..40, 0u64..300), 0..20))
+    (any::<u64>(), 1u32..40, network, proptest::collection::vec((0u8..8, 0u32..40, 0u64..300), 0..20))
         .prop_map(|(seed, peers, network, faults)| Scenario { seed, peers, network, faults })
 }
 
@@ -63,6 +66,14 @@ fn simulation(scenario: &Scenario) -> Silent {
             2 => PeerFault::Freeze { lasting: Duration::from_millis(30) },
             3 => PeerFault::Slow { each: Duration::from_millis(2) },
             4 => PeerFault::Clock { skew: 5_000_000, drift: 50_000.0 },
+            5 => {
+                sim.inject_at(at, peer, Peer(peer.0 / 2), Word::Say { value: 99, bytes: 10 }).unwrap();
+                continue;
+            }
+            6 => {
+                sim.tap(Arc::new(move |sight| meddle(sight, peer)));
+                continue;
+            }
             _ => {
                 let rule = LinkRule { from: PeerSet::of([peer]), to: PeerSet::All, what: LinkFault::Loss(0.5) };
                 let id = sim.rule_at(at, rule).unwrap();
@@ -74,6 +85,17 @@ fn simulation(scenario: &Scenario) -> Silent {
     }
     sim.do_at(ms(33), |sim| sim.fault_now(Peer(0), PeerFault::Freeze { lasting: Duration::from_millis(7) }).unwrap());
     sim
+}
+
+/// What a tap at `peer` does to its packets, now this and now that.
+fn meddle(sight: &Sight<'_, Puppet>, peer: Peer) -> Vec<Meddling<Word>> {
+    let say = |value| Word::Say { value, bytes: 3 };
+    match (sight.from == peer, sight.time.as_nanos() % 4) {
+        (true, 0) => vec![Meddling::Replace(say(7)), Meddling::Inject { to: Peer(0), message: say(8) }],
+        (true, 1) => vec![LinkFault::Delay(Duration::from_millis(3)).into(), LinkFault::Duplicate(0.5).into()],
+        (true, 2) => vec![LinkFault::Loss(0.5).into()],
+        _ => Vec::new(),
+    }
 }
 
 /// Everything that can be seen of a run.
@@ -158,9 +180,9 @@ fn a_mistake_in_a_tap_ends_the_run_on_any_number_of_threads() {
     for threads in [1, 2, 4] {
         let scenario = Scenario { seed: 1, peers: 16, network: Network::default(), faults: Vec::new() };
         let mut sim = simulation(&scenario);
-        sim.tap(std::sync::Arc::new(|sight| {
+        sim.tap(Arc::new(|sight| {
             assert!(sight.time < ms(100), "a mistake of the experimenter");
-            None
+            Vec::new()
         }));
         let run = std::panic::AssertUnwindSafe(|| sim.run_until_on(Time::from_secs(5), threads));
         let panic = std::panic::catch_unwind(run).unwrap_err();

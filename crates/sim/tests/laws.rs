@@ -5,11 +5,12 @@
 mod common;
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use common::{Ear, Order, Puppet, Stage, Word, ms, wire_len};
 use peerglass_core::{Peer, Time};
 use peerglass_sim::laws::{Breach, Conservation, NoPanic, Silence, Verdict, View};
-use peerglass_sim::{Impairment, Latency, Law, LinkFault, LinkRule, Loss, Network, PeerFault, PeerSet, Setup, Simulation, Watch};
+use peerglass_sim::{Impairment, Latency, Law, LinkFault, LinkRule, Loss, Meddling, Network, PeerFault, PeerSet, Setup, Simulation, Watch};
 use peerglass_trace::{Capture, Counting, Off, Record, Recorder, What};
 
 type Watched<R> = Simulation<Puppet, Ear, Watch<Puppet, Ear, R>>;
@@ -43,6 +44,13 @@ fn storm<R: Recorder>(seed: u64, recorder: R) -> Watched<R> {
     let cut = LinkRule { from: PeerSet::of((0..10).map(Peer)), to: PeerSet::All, what: LinkFault::Cut };
     let id = sim.rule_at(ms(100), cut).unwrap();
     sim.lift_at(ms(180), id);
+    let say = |value| Word::Say { value, bytes: 5 };
+    sim.tap(Arc::new(move |sight| match sight.from.0 {
+        25 if sight.to.0 % 3 == 0 => vec![Meddling::Replace(say(1)), Meddling::Inject { to: Peer(3), message: say(2) }],
+        26 => vec![LinkFault::Delay(Duration::from_millis(9)).into()],
+        _ => Vec::new(),
+    }));
+    (0..20).for_each(|i| sim.inject_at(ms(45 + 10 * i), Peer(i as u32), Peer(29 - i as u32), say(i)).unwrap());
     sim
 }
 
