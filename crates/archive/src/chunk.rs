@@ -1,7 +1,8 @@
-//! [`Chunk`]: records gathered column by column, until there are enough for a row group.
+//! [`Chunk`]: records gathered until there are enough for a row group.
 //!
-//! This is the side that a simulation waits for, so nothing is asked for here but copies: names become small numbers by their addresses, contents stay the bytes
-//! in which they were told. What they look like in a file is the business of [`encode`](crate::encode), on another thread.
+//! This is the side that a simulation waits for, so nothing is asked for here but one copy: a record becomes 64 bytes, a line of the cache; names become small
+//! numbers by their addresses; contents stay the bytes in which they were told. Columns, and what contents look like in a file, are the business of
+//! [`encode`](crate::encode), on another thread, which gives the chunk back for its memory.
 
 use std::sync::Arc;
 
@@ -10,69 +11,74 @@ use peerglass_trace::{Record, What};
 
 use crate::schema::{GROUP, GROUP_CONTENTS};
 
-/// Records, column by column.
+/// Records, one after the other.
 #[derive(Debug, Default)]
 pub(crate) struct Chunk {
-    pub(crate) seq: Vec<u64>,
-    pub(crate) time: Vec<i64>,
-    pub(crate) peer: Vec<u32>,
-    /// -1 for none.
-    pub(crate) cause: Vec<i64>,
-    pub(crate) kind: Vec<i8>,
-    pub(crate) other: Vec<u32>,
-    /// Whether there is another peer.
-    pub(crate) has_other: Vec<bool>,
-    /// -1 for none.
-    pub(crate) protocol: Vec<i16>,
-    /// -1 for none.
-    pub(crate) name: Vec<i16>,
-    /// Meaningful where [`has_bytes`].
-    pub(crate) bytes: Vec<i64>,
-    /// Of every record that has one, its place in the chunk and the reason.
-    pub(crate) why: Vec<(u32, String)>,
-    /// Meaningful where the kind is a step.
-    pub(crate) operation: Vec<u32>,
+    pub(crate) rows: Vec<Packed>,
     /// The numbers of the names of all fields, one after the other.
     pub(crate) fields: Vec<i16>,
     /// Their values, as they were told.
     pub(crate) values: Vec<u8>,
+    /// Of every record that has one, its place in the chunk and the reason.
+    pub(crate) why: Vec<(u32, String)>,
     /// Of every record that has some, its place in the chunk and the bytes of the wire.
     pub(crate) wire: Vec<(u32, Vec<u8>)>,
     /// How many bytes these are.
     wire_bytes: usize,
-    /// Where the fields and the values of each record end.
-    pub(crate) ends: Vec<(u32, u32)>,
     /// All names so far, of things and of fields.
     pub(crate) names: Arc<Vec<&'static str>>,
+}
+
+/// A record without its texts and contents.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Packed {
+    pub(crate) seq: u64,
+    pub(crate) time: i64,
+    /// -1 for none.
+    pub(crate) cause: i64,
+    /// Meaningful where [`has_bytes`].
+    pub(crate) bytes: i64,
+    pub(crate) peer: u32,
+    pub(crate) other: u32,
+    /// Meaningful where the kind is a step.
+    pub(crate) operation: u32,
+    /// Where its fields end among those of the chunk, and where their values do.
+    pub(crate) ends: (u32, u32),
+    /// -1 for none.
+    pub(crate) protocol: i16,
+    /// -1 for none.
+    pub(crate) name: i16,
+    pub(crate) kind: i8,
+    /// Whether there is another peer.
+    pub(crate) has_other: bool,
 }
 
 impl Chunk {
     pub(crate) fn with_room() -> Self {
         Self {
-            seq: Vec::with_capacity(GROUP),
-            time: Vec::with_capacity(GROUP),
-            peer: Vec::with_capacity(GROUP),
-            cause: Vec::with_capacity(GROUP),
-            kind: Vec::with_capacity(GROUP),
-            other: Vec::with_capacity(GROUP),
-            has_other: Vec::with_capacity(GROUP),
-            protocol: Vec::with_capacity(GROUP),
-            name: Vec::with_capacity(GROUP),
-            bytes: Vec::with_capacity(GROUP),
-            operation: Vec::with_capacity(GROUP),
+            rows: Vec::with_capacity(GROUP),
             fields: Vec::with_capacity(2 * GROUP),
             values: Vec::with_capacity(GROUP_CONTENTS / 4),
-            ends: Vec::with_capacity(GROUP),
             ..Self::default()
         }
     }
 
+    /// Takes all out and keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        self.rows.clear();
+        self.fields.clear();
+        self.values.clear();
+        self.why.clear();
+        self.wire.clear();
+        self.wire_bytes = 0;
+    }
+
     pub(crate) fn len(&self) -> usize {
-        self.seq.len()
+        self.rows.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.seq.is_empty()
+        self.rows.is_empty()
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -88,22 +94,24 @@ impl Chunk {
             self.wire.push((self.len() as u32, wire.to_vec()));
             self.wire_bytes += wire.len();
         }
-        self.seq.push(view.seq);
-        self.time.push(i64::try_from(view.time.as_nanos()).unwrap_or(i64::MAX));
-        self.peer.push(view.peer.0);
-        self.cause.push(view.cause.map_or(-1, |cause| cause as i64));
-        self.kind.push(record.what.index() as i8);
-        self.other.push(view.other.map_or(0, |peer| peer.0));
-        self.has_other.push(view.other.is_some());
-        self.protocol.push(view.protocol.map_or(-1, |name| names.number(name)));
-        self.name.push(view.name.map_or(-1, |name| names.number(name)));
-        self.bytes.push(view.bytes.map_or(-1, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX)));
-        self.operation.push(view.operation.map_or(0, |Operation { number, .. }| number));
         if let Some(fields) = view.fields {
             self.fields.extend(fields.names().iter().map(|(name, _)| names.number(name)));
             self.values.extend_from_slice(fields.values());
         }
-        self.ends.push((self.fields.len() as u32, self.values.len() as u32));
+        self.rows.push(Packed {
+            seq: view.seq,
+            time: i64::try_from(view.time.as_nanos()).unwrap_or(i64::MAX),
+            cause: view.cause.map_or(-1, |cause| cause as i64),
+            bytes: view.bytes.map_or(-1, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX)),
+            peer: view.peer.0,
+            other: view.other.map_or(0, |peer| peer.0),
+            operation: view.operation.map_or(0, |Operation { number, .. }| number),
+            ends: (self.fields.len() as u32, self.values.len() as u32),
+            protocol: view.protocol.map_or(-1, |name| names.number(name)),
+            name: view.name.map_or(-1, |name| names.number(name)),
+            kind: record.what.index() as i8,
+            has_other: view.other.is_some(),
+        });
     }
 }
 
@@ -195,6 +203,11 @@ mod tests {
             assert_eq!(record.what.index() as i8, kind);
             assert_eq!((view.bytes.is_some(), view.operation.is_some()), (has_bytes(kind), kind == STEP));
         }
+    }
+
+    #[test]
+    fn a_record_is_a_line_of_the_cache() {
+        assert_eq!(size_of::<Packed>(), 64);
     }
 
     #[test]

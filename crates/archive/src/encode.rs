@@ -5,13 +5,13 @@ use std::sync::Arc;
 use arrow_array::builder::{BinaryBuilder, StringBuilder};
 use arrow_array::types::{Int8Type, Int16Type};
 use arrow_array::{ArrayRef, DictionaryArray, Int64Array, PrimitiveArray, RecordBatch, StringArray, UInt32Array, UInt64Array};
-use arrow_buffer::{BooleanBuffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_buffer::{ArrowNativeType, BooleanBuffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, SchemaRef};
 use peerglass_core::ValueRef;
 use peerglass_trace::What;
 use peerglass_trace::json::{put_text, put_value};
 
-use crate::chunk::{Chunk, STEP, has_bytes};
+use crate::chunk::{Chunk, Packed, STEP, has_bytes};
 
 /// Turns chunks into batches.
 pub(crate) struct Encoder {
@@ -25,39 +25,40 @@ impl Encoder {
         Self { schema, kinds: Arc::new(StringArray::from_iter_values(What::NAMES)), names: Arc::new(StringArray::from_iter_values([""; 0])) }
     }
 
-    pub(crate) fn batch(&mut self, chunk: Chunk) -> Result<RecordBatch, ArrowError> {
+    pub(crate) fn batch(&mut self, chunk: &Chunk) -> Result<RecordBatch, ArrowError> {
         if self.names.len() != chunk.names.len() {
             self.names = Arc::new(StringArray::from_iter_values(chunk.names.iter()));
         }
-        let fields = contents(&chunk)?;
-        let rows = chunk.len();
-        let caused = where_row(rows, |row| chunk.cause[row] >= 0);
-        let kinds = ScalarBuffer::from(chunk.kind);
-        let where_kind = |test: fn(i8) -> bool| where_row(rows, |row| test(kinds[row]));
+        let Chunk { rows, .. } = chunk;
+        let some = |test: fn(&Packed) -> bool| Some(where_row(rows.len(), |row| test(&rows[row])));
+        let kinds = PrimitiveArray::new(column(rows, |row| row.kind), None);
         let columns: Vec<ArrayRef> = vec![
-            Arc::new(UInt64Array::from(chunk.seq)),
-            Arc::new(Int64Array::from(chunk.time)),
-            Arc::new(UInt32Array::from(chunk.peer)),
-            Arc::new(Int64Array::new(chunk.cause.into(), Some(caused))),
-            Arc::new(DictionaryArray::<Int8Type>::try_new(PrimitiveArray::new(kinds.clone(), None), Arc::clone(&self.kinds))?),
-            Arc::new(UInt32Array::new(chunk.other.into(), Some(NullBuffer::from(chunk.has_other)))),
-            self.words(chunk.protocol)?,
-            self.words(chunk.name)?,
-            Arc::new(Int64Array::new(chunk.bytes.into(), Some(where_kind(has_bytes)))),
-            reasons(rows, &chunk.why),
-            Arc::new(UInt32Array::new(chunk.operation.into(), Some(where_kind(|kind| kind == STEP)))),
-            fields,
-            wire(rows, &chunk.wire),
+            Arc::new(UInt64Array::new(column(rows, |row| row.seq), None)),
+            Arc::new(Int64Array::new(column(rows, |row| row.time), None)),
+            Arc::new(UInt32Array::new(column(rows, |row| row.peer), None)),
+            Arc::new(Int64Array::new(column(rows, |row| row.cause), some(|row| row.cause >= 0))),
+            Arc::new(DictionaryArray::<Int8Type>::try_new(kinds, Arc::clone(&self.kinds))?),
+            Arc::new(UInt32Array::new(column(rows, |row| row.other), some(|row| row.has_other))),
+            self.words(column(rows, |row| row.protocol), some(|row| row.protocol >= 0))?,
+            self.words(column(rows, |row| row.name), some(|row| row.name >= 0))?,
+            Arc::new(Int64Array::new(column(rows, |row| row.bytes), some(|row| has_bytes(row.kind)))),
+            reasons(rows.len(), &chunk.why),
+            Arc::new(UInt32Array::new(column(rows, |row| row.operation), some(|row| row.kind == STEP))),
+            contents(chunk)?,
+            wire(rows.len(), &chunk.wire),
         ];
         RecordBatch::try_new(Arc::clone(&self.schema), columns)
     }
 
     /// Names by their numbers.
-    fn words(&self, numbers: Vec<i16>) -> Result<ArrayRef, ArrowError> {
-        let some = where_row(numbers.len(), |row| numbers[row] >= 0);
-        let keys = PrimitiveArray::<Int16Type>::new(numbers.into(), Some(some));
+    fn words(&self, numbers: ScalarBuffer<i16>, some: Option<NullBuffer>) -> Result<ArrayRef, ArrowError> {
+        let keys = PrimitiveArray::<Int16Type>::new(numbers, some);
         Ok(Arc::new(DictionaryArray::try_new(keys, Arc::clone(&self.names))?))
     }
+}
+
+fn column<T: ArrowNativeType>(rows: &[Packed], of: impl Fn(&Packed) -> T) -> ScalarBuffer<T> {
+    rows.iter().map(of).collect::<Vec<T>>().into()
 }
 
 fn where_row(rows: usize, test: impl FnMut(usize) -> bool) -> NullBuffer {
@@ -94,7 +95,7 @@ fn contents(chunk: &Chunk) -> Result<ArrayRef, ArrowError> {
     let mut offsets = Vec::with_capacity(chunk.len() + 1);
     offsets.push(0i32);
     let (mut field, mut value) = (0, 0);
-    for (fields, values) in &chunk.ends {
+    for Packed { ends: (fields, values), .. } in &chunk.rows {
         let (fields, values) = (*fields as usize, *values as usize);
         put_object(&mut text, &chunk.fields[field..fields], &chunk.values[value..values], &chunk.names);
         offsets.push(i32::try_from(text.len()).map_err(|_| ArrowError::OffsetOverflowError(text.len()))?);

@@ -60,13 +60,13 @@ impl Files {
     }
 
     /// Writes a chunk as a row group.
-    pub(crate) fn write(&mut self, chunk: Chunk) -> io::Result<()> {
+    pub(crate) fn write(&mut self, chunk: &Chunk) -> io::Result<()> {
         let open = match &mut self.open {
             Some(open) => open,
             none => none.insert(Open::create(&part(&self.dir, RECORDS, self.number), &self.properties)?),
         };
         open.rows += chunk.len() as u64;
-        open.operations.note(&chunk);
+        open.operations.note(chunk);
         let batch = self.encoder.batch(chunk).map_err(io::Error::other)?;
         open.writer.write(&batch).and_then(|()| open.writer.flush()).map_err(in_io)?;
         if open.rows >= FILE { self.close() } else { Ok(()) }

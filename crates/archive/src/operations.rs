@@ -13,7 +13,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use peerglass_core::Peer;
 use peerglass_trace::RunHeader;
 
-use crate::chunk::{Chunk, STEP};
+use crate::chunk::{Chunk, Packed, STEP};
 use crate::error::ReadError;
 use crate::files::in_io;
 use crate::schema;
@@ -107,8 +107,8 @@ struct Entry {
 impl Operations {
     pub(crate) fn note(&mut self, chunk: &Chunk) {
         self.names = Arc::clone(&chunk.names);
-        for row in (0..chunk.len()).filter(|row| chunk.kind[*row] == STEP) {
-            let (seq, peer, protocol, number) = (chunk.seq[row], chunk.peer[row] as usize, chunk.protocol[row], chunk.operation[row]);
+        for &Packed { seq, peer, protocol, operation: number, .. } in chunk.rows.iter().filter(|row| row.kind == STEP) {
+            let peer = peer as usize;
             if peer >= self.by_peer.len() {
                 self.by_peer.resize_with(peer + 1, Vec::new);
             }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
@@ -22,12 +22,14 @@ pub struct Recording {
     dir: PathBuf,
     manifest: Manifest,
     capture: Capture,
-    chunk: Chunk,
+    chunk: Box<Chunk>,
     names: Names,
     /// How many records there were.
     records: u64,
     /// None once it is over.
     thread: Option<(SyncSender<Message>, JoinHandle<()>)>,
+    /// Chunks that come back from it.
+    written: Receiver<Box<Chunk>>,
     /// The first thing that went wrong, on either side.
     error: Arc<OnceLock<io::Error>>,
 }
@@ -49,18 +51,20 @@ impl Recording {
         let manifest = Manifest::begin(header, capture);
         manifest.write(dir).map_err(|source| OpenError::Io { path: dir.to_owned(), source })?;
         let (sender, messages) = mpsc::sync_channel(AHEAD);
+        let (back, written) = mpsc::channel();
         let error = Arc::new(OnceLock::new());
         let fault = Arc::clone(&error);
-        let thread = std::thread::Builder::new().name("records".to_owned()).spawn(move || write_all(files, &messages, &fault));
+        let thread = std::thread::Builder::new().name("records".to_owned()).spawn(move || write_all(files, &messages, &back, &fault));
         let thread = thread.map_err(|source| OpenError::Io { path: dir.to_owned(), source })?;
         Ok(Self {
             dir: dir.to_owned(),
             manifest,
             capture,
-            chunk: Chunk::with_room(),
+            chunk: Box::new(Chunk::with_room()),
             names: Names::new(),
             records: 0,
             thread: Some((sender, thread)),
+            written,
             error,
         })
     }
@@ -80,9 +84,10 @@ impl Recording {
         if self.chunk.is_empty() {
             return;
         }
-        let mut chunk = std::mem::replace(&mut self.chunk, Chunk::with_room());
+        let next = self.written.try_recv().unwrap_or_else(|_| Box::new(Chunk::with_room()));
+        let mut chunk = std::mem::replace(&mut self.chunk, next);
         chunk.names = self.names.all();
-        self.send(Message::Write(Box::new(chunk)));
+        self.send(Message::Write(chunk));
     }
 
     fn send(&mut self, message: Message) {
@@ -111,11 +116,16 @@ impl Recording {
     }
 }
 
-fn write_all(mut files: Files, messages: &Receiver<Message>, fault: &OnceLock<io::Error>) {
+fn write_all(mut files: Files, messages: &Receiver<Message>, back: &Sender<Box<Chunk>>, fault: &OnceLock<io::Error>) {
     let mut write = || -> io::Result<()> {
         for message in messages {
             match message {
-                Message::Write(chunk) => files.write(*chunk)?,
+                Message::Write(mut chunk) => {
+                    files.write(&chunk)?;
+                    chunk.clear();
+                    // At the end nobody needs it any more.
+                    let _ = back.send(chunk);
+                }
                 Message::Flush => files.close()?,
             }
         }

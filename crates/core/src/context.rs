@@ -20,7 +20,7 @@
 use core::time::Duration;
 
 use crate::describe::Step;
-use crate::{Effect, Key, KeySeed, Operation, Peer, Protocol, Rng, Sink, Time};
+use crate::{Effect, Fields, Key, KeySeed, Operation, Peer, Protocol, Rng, Sink, Time};
 
 /// What a handler may see and do.
 pub struct Cx<'a, P: Protocol> {
@@ -107,10 +107,11 @@ impl<'a, P: Protocol> Cx<'a, P> {
         self.sink.watched()
     }
 
-    /// Says what an algorithm just did. `step` is not even called when nobody watches.
-    pub fn step(&mut self, operation: Operation, step: impl FnOnce() -> Step) {
+    /// Says what an algorithm just did: `tell` names the step that it is given and adds to it. It is not even called when nobody watches.
+    pub fn step(&mut self, operation: Operation, tell: impl FnOnce(Step) -> Step) {
         if self.sink.watched() {
-            self.sink.push(Effect::Step { operation, step: step() });
+            let step = tell(Step { name: "", fields: self.sink.spare() });
+            self.sink.push(Effect::Step { operation, step });
         }
     }
 
@@ -155,6 +156,10 @@ impl<C: Protocol, P: Compose<C>> Sink<C> for Lift<'_, P, C> {
 
     fn watched(&self) -> bool {
         self.parent.watched()
+    }
+
+    fn spare(&mut self) -> Fields {
+        self.parent.spare()
     }
 }
 
@@ -252,7 +257,7 @@ mod tests {
         }
         fn on_message(&mut self, from: Peer, message: Word, cx: &mut Cx<'_, Self>) {
             self.heard += message.0;
-            cx.step(Operation { protocol: "counter", number: 1 }, || Step::new("heard").with("from", from));
+            cx.step(Operation { protocol: "counter", number: 1 }, |step| step.named("heard").with("from", from));
             cx.send(from, Word(self.heard));
             cx.emit(Word(self.heard));
         }

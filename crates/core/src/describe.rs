@@ -144,6 +144,12 @@ impl Step {
         Self { name, fields: Fields::new() }
     }
 
+    /// The step with this name.
+    #[must_use]
+    pub fn named(self, name: &'static str) -> Self {
+        Self { name, ..self }
+    }
+
     /// The step with one more field.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl ToValue) -> Self {

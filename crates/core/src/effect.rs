@@ -4,7 +4,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::describe::Step;
-use crate::{Operation, Peer, Protocol};
+use crate::{Fields, Operation, Peer, Protocol};
 
 /// Something a handler wants done. Effects take hold in the order pushed, after the handler returns.
 pub enum Effect<P: Protocol> {
@@ -58,6 +58,11 @@ pub trait Sink<P: Protocol> {
     /// Whether steps are wanted. When not, they are never built.
     fn watched(&self) -> bool {
         false
+    }
+
+    /// Memory for the fields of a step: of an earlier one, where steps are many.
+    fn spare(&mut self) -> Fields {
+        Fields::new()
     }
 }
 

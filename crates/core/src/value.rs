@@ -104,9 +104,14 @@ impl Encoded {
         ValueRef::take(&mut self.0.get(start..end)?)
     }
 
-    fn put(&mut self, kind: u8, bytes: &[u8]) {
-        self.0.push(kind);
-        self.0.extend_from_slice(bytes);
+    /// Something of a fixed length. Type and content go in at once: there is one question for room.
+    #[inline]
+    fn put<const N: usize>(&mut self, kind: u8, bytes: &[u8; N]) {
+        let mut all = [[0; N]; 2];
+        let all = all.as_flattened_mut();
+        all[0] = kind;
+        all[1..=N].copy_from_slice(bytes);
+        self.0.extend_from_slice(&all[..=N]);
     }
 
     /// Something with its length in front. Nobody describes a thing of 4 GiB; if so, its end is cut off.

@@ -14,7 +14,6 @@
 
 use std::collections::VecDeque;
 
-use peerglass_core::describe::Step;
 use peerglass_core::{Ahead, Cx, Operation, Peer, Protocol, Time};
 use smallvec::SmallVec;
 
@@ -168,7 +167,7 @@ impl Protocol for Kad {
 
     /// The table and what is held for others are still there; what was under way is not, and nobody is told of it.
     fn restart(&mut self, cx: &mut Cx<'_, Self>) {
-        cx.step(UPKEEP, || Step::new("resume").with("contacts", self.table.len()));
+        cx.step(UPKEEP, |step| step.named("resume").with("contacts", self.table.len()));
         self.requests.forget();
         self.running.clear();
         self.queued.clear();

@@ -17,7 +17,6 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use peerglass_core::describe::Step;
 use peerglass_core::{Cx, Key, Operation, Peer, Time};
 
 use crate::event::{Event, Outcome, Timer};
@@ -186,7 +185,7 @@ impl Kad {
     pub(crate) fn announce(&mut self, running: &Running, key: &Name, outcome: Outcome, cx: &mut Cx<'_, Self>) {
         let closest = running.search.closest();
         for candidate in &closest {
-            cx.step(running.operation(), || Step::new("announce").with("peer", candidate.peer));
+            cx.step(running.operation(), |step| step.named("announce").with("peer", candidate.peer));
             self.tell_provider(candidate.peer, key.clone(), cx);
         }
         self.was_published(key.key(), closest.len(), cx);

@@ -31,7 +31,6 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use peerglass_core::describe::Step;
 use peerglass_core::{Cx, Distance, Key, Peer, Time};
 
 use crate::event::{Event, Outcome, Timer};
@@ -338,7 +337,7 @@ impl Kad {
             self.publish_entry(entry, &sweep.near, &mut told, cx);
         }
         let (keys, peers) = (entries.len(), told.len());
-        cx.step(running.operation(), || Step::new("region").with("prefix", sweep.prefix).with("keys", keys).with("peers", peers));
+        cx.step(running.operation(), |step| step.named("region").with("prefix", sweep.prefix).with("keys", keys).with("peers", peers));
         cx.emit(Event::Republished { keys, peers, age, report: running.report(outcome) });
         self.arm_republish(cx);
     }

@@ -86,8 +86,8 @@ impl Kad {
         let seeds = seeds.into_iter().map(|peer| (peer, acquaintances.key_high(peer) ^ running.key.high())).collect();
         running.search = Paths::new(shape, config.paths, me, seeds);
         self.table.mark_refreshed(running.key, cx.now());
-        cx.step(running.operation(), || {
-            let step = Step::new("begin").with("job", running.job.name()).with("target", &running.target).with("key", running.key);
+        cx.step(running.operation(), |step| {
+            let step = step.named("begin").with("job", running.job.name()).with("target", &running.target).with("key", running.key);
             with_shortlist(step, running)
         });
     }
@@ -135,7 +135,7 @@ impl Kad {
     fn query(&mut self, running: &mut Running, peer: Peer, cx: &mut Cx<'_, Self>) {
         running.requests += 1;
         let acquaintances = cx.acquaintances();
-        cx.step(running.operation(), || Step::new("query").with("peer", peer).with("distance", &distance(running, peer, acquaintances)[..]));
+        cx.step(running.operation(), |step| step.named("query").with("peer", peer).with("distance", &distance(running, peer, acquaintances)[..]));
         // The nearer alarm first: the farther one then needs no timer of its own.
         self.wake_at(cx.now() + cx.config().patience, cx);
         self.ask(peer, running.request(), Purpose::Lookup(running.number), cx);
@@ -160,8 +160,8 @@ impl Kad {
             running.search.on_answer(from, response.closer(), |peer| acquaintances.key_high(peer) ^ key);
             self.collect(&mut running, from, &response, cx);
         }
-        cx.step(running.operation(), || {
-            let step = Step::new(if matches!(response, Response::Rejected) { "refused" } else { "answer" }).with("peer", from);
+        cx.step(running.operation(), |step| {
+            let step = step.named(if matches!(response, Response::Rejected) { "refused" } else { "answer" }).with("peer", from);
             with_shortlist(step.with("closer", response.closer().len()), &running)
         });
         self.advance(running, cx);
@@ -174,7 +174,7 @@ impl Kad {
                 let Some(mut running) = self.take(number) else { return };
                 running.failures += 1;
                 running.search.on_failure(request.peer);
-                cx.step(running.operation(), || with_shortlist(Step::new(why).with("peer", request.peer), &running));
+                cx.step(running.operation(), |step| with_shortlist(step.named(why).with("peer", request.peer), &running));
                 self.advance(running, cx);
             }
             Purpose::Store(number) => self.acknowledged(number, request.peer, false, cx),
@@ -186,8 +186,8 @@ impl Kad {
     fn conclude(&mut self, running: Box<Running>, outcome: Outcome, cx: &mut Cx<'_, Self>) {
         let outcome = if outcome == Outcome::Done && running.answers == 0 { Outcome::NoPeers } else { outcome };
         self.learn_size(&running);
-        cx.step(running.operation(), || {
-            let step = Step::new("done").with("job", running.job.name()).with("hops", running.search.hops());
+        cx.step(running.operation(), |step| {
+            let step = step.named("done").with("job", running.job.name()).with("hops", running.search.hops());
             with_shortlist(step.with("requests", running.requests).with("failures", running.failures), &running)
         });
         self.conclude_as(running, outcome, cx);

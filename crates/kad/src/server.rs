@@ -6,7 +6,6 @@
 //!
 //! A client rejects everything. What is stored must pass its validator, is bounded, and expires ([`crate::values`], [`crate::providers`]).
 
-use peerglass_core::describe::Step;
 use peerglass_core::{Cx, Key, Peer};
 
 use crate::config::Mode;
@@ -78,11 +77,11 @@ impl Kad {
         let key = record.key.key();
         match self.hold_value(Record::clone(&record), cx) {
             Ok(()) => {
-                cx.step(UPKEEP, || Step::new("store value").with("peer", from).with("key", key));
+                cx.step(UPKEEP, |step| step.named("store value").with("peer", from).with("key", key));
                 Response::Stored { record }
             }
             Err(why) => {
-                cx.step(UPKEEP, || Step::new("refuse value").with("peer", from).with("key", key).with("why", why.to_string()));
+                cx.step(UPKEEP, |step| step.named("refuse value").with("peer", from).with("key", key).with("why", why.to_string()));
                 Response::Rejected
             }
         }
@@ -96,6 +95,6 @@ impl Kad {
     fn add_provider(&mut self, from: Peer, key: Name, provider: Peer, cx: &mut Cx<'_, Self>) {
         // Nobody speaks for others: the driver authenticated the sender, not what it says.
         let held = provider == from && self.hold_provider(&key, provider, cx);
-        cx.step(UPKEEP, || Step::new(if held { "store provider" } else { "refuse provider" }).with("peer", from).with("key", key.key()));
+        cx.step(UPKEEP, |step| step.named(if held { "store provider" } else { "refuse provider" }).with("peer", from).with("key", key.key()));
     }
 }

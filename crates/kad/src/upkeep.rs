@@ -29,7 +29,6 @@
 
 use core::time::Duration;
 
-use peerglass_core::describe::Step;
 use peerglass_core::{Cx, Key, Peer, Time};
 
 use crate::Target;
@@ -84,7 +83,7 @@ impl Kad {
             // It lives, but names nobody: worth keeping if it is a contact, not worth a place if it is not.
             let sight = self.table.see(from, cx.now(), cx.acquaintances(), cx.config());
             if sight != Sight::Contact && purpose == Purpose::Probe {
-                cx.step(UPKEEP, || Step::new("refuse").with("peer", from).with("why", "it names nobody"));
+                cx.step(UPKEEP, |step| step.named("refuse").with("peer", from).with("why", "it names nobody"));
             }
             return;
         }
@@ -97,17 +96,17 @@ impl Kad {
             Insert::Added { bucket, splits } => {
                 let (buckets, contacts) = (self.table.buckets(), self.table.len());
                 if splits > 0 {
-                    cx.step(UPKEEP, || Step::new("split").with("times", splits).with("buckets", buckets));
+                    cx.step(UPKEEP, |step| step.named("split").with("times", splits).with("buckets", buckets));
                 }
-                cx.step(UPKEEP, || Step::new("admit").with("peer", peer).with("bucket", bucket).with("contacts", contacts));
+                cx.step(UPKEEP, |step| step.named("admit").with("peer", peer).with("bucket", bucket).with("contacts", contacts));
             }
             Insert::Full { bucket, oldest } => {
-                cx.step(UPKEEP, || Step::new("wait").with("peer", peer).with("bucket", bucket).with("oldest", oldest.peer));
+                cx.step(UPKEEP, |step| step.named("wait").with("peer", peer).with("bucket", bucket).with("oldest", oldest.peer));
                 if oldest.is_questionable(cx.now(), cx.config().check_after) {
                     self.probe(oldest.peer, Purpose::Check, cx);
                 }
             }
-            Insert::Capped => cx.step(UPKEEP, || Step::new("refuse").with("peer", peer).with("why", "its address group has its places")),
+            Insert::Capped => cx.step(UPKEEP, |step| step.named("refuse").with("peer", peer).with("why", "its address group has its places")),
         }
     }
 
@@ -118,7 +117,7 @@ impl Kad {
             return;
         }
         let name = if purpose == Purpose::Check { "check" } else { "probe" };
-        cx.step(UPKEEP, || Step::new(name).with("peer", peer));
+        cx.step(UPKEEP, |step| step.named(name).with("peer", peer));
         self.ask(peer, Request::FindNode { target: Target::Peer(peer) }, purpose, cx);
     }
 
@@ -135,7 +134,7 @@ impl Kad {
         match self.table.fail(peer, cx.acquaintances(), cx.config()) {
             Failure::Unknown => {}
             Failure::Demoted { wanted } => {
-                cx.step(UPKEEP, || Step::new("demote").with("peer", peer));
+                cx.step(UPKEEP, |step| step.named("demote").with("peer", peer));
                 if wanted {
                     self.probe(peer, Purpose::Check, cx);
                 }
@@ -145,9 +144,9 @@ impl Kad {
     }
 
     fn evicted(peer: Peer, replacement: Option<Peer>, cx: &mut Cx<'_, Self>) {
-        cx.step(UPKEEP, || Step::new("evict").with("peer", peer));
+        cx.step(UPKEEP, |step| step.named("evict").with("peer", peer));
         if let Some(replacement) = replacement {
-            cx.step(UPKEEP, || Step::new("replace").with("peer", replacement).with("of", peer));
+            cx.step(UPKEEP, |step| step.named("replace").with("peer", replacement).with("of", peer));
         }
     }
 
@@ -217,7 +216,7 @@ impl Kad {
         let strangers: Vec<Peer> = bootstrap.iter().copied().filter(|peer| !self.table.contains(*peer, cx.acquaintances())).collect();
         for peer in strangers {
             if self.requests.len() < cx.config().outstanding && peer != cx.me() {
-                cx.step(UPKEEP, || Step::new("knock").with("peer", peer));
+                cx.step(UPKEEP, |step| step.named("knock").with("peer", peer));
                 self.ask(peer, Request::FindNode { target: Target::Peer(cx.me()) }, Purpose::Knock, cx);
             }
         }

@@ -15,7 +15,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use peerglass_core::describe::Step;
 use peerglass_core::{Cx, Key, Operation, Peer, Time};
 use thiserror::Error;
 
@@ -185,7 +184,7 @@ impl Kad {
         let Job::Get(get) = &mut running.job else { return };
         let valid = record.filter(|record| record.key == get.key && check(&get.key, &record.value, now, config).is_ok());
         if record.is_some() && valid.is_none() {
-            cx.step(operation, || Step::new("invalid value").with("peer", from));
+            cx.step(operation, |step| step.named("invalid value").with("peer", from));
         }
         let holds_best = valid.is_some_and(|record| get.see(&record.value, now, config));
         get.holders.push((from, holds_best));
@@ -202,7 +201,7 @@ impl Kad {
         for candidate in running.search.closest() {
             let lacks = get.holders.iter().any(|(peer, holds_best)| *peer == candidate.peer && !holds_best);
             if lacks && self.requests.len() < cx.config().outstanding {
-                cx.step(running.operation(), || Step::new("correct").with("peer", candidate.peer));
+                cx.step(running.operation(), |step| step.named("correct").with("peer", candidate.peer));
                 let record = Box::new(Record { key: get.key.clone(), value: value.clone() });
                 self.ask(candidate.peer, Request::PutValue { record }, Purpose::Correct, cx);
             }
@@ -217,7 +216,7 @@ impl Kad {
         if storing.is_none() && !matches!(outcome, Outcome::Busy) {
             let mut pending = 0;
             for candidate in closest.iter().filter(|_| outcome == Outcome::Done) {
-                cx.step(operation, || Step::new("store").with("peer", candidate.peer));
+                cx.step(operation, |step| step.named("store").with("peer", candidate.peer));
                 self.ask(candidate.peer, Request::PutValue { record: Box::new(record.clone()) }, Purpose::Store(number), cx);
                 pending += 1;
             }
@@ -235,7 +234,7 @@ impl Kad {
         } else {
             running.failures += 1;
         }
-        cx.step(running.operation(), || Step::new(if stored { "stored" } else { "not stored" }).with("peer", peer));
+        cx.step(running.operation(), |step| step.named(if stored { "stored" } else { "not stored" }).with("peer", peer));
         if let Job::Put { storing: Some(storing), .. } = &mut running.job {
             storing.pending = storing.pending.saturating_sub(1);
             storing.stored += u32::from(stored);

@@ -64,7 +64,8 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
                 Effect::Wake { delay, timer } => self.wake(peer, delay, timer, cause),
                 Effect::Event(event) => self.emit(peer, event, cause),
                 Effect::Step { operation, step } => {
-                    self.log.note(self.shard.now, peer, cause, |_| What::Step { operation, step });
+                    let fields = self.log.note_step(self.shard.now, peer, cause, operation, step);
+                    self.shard.effects.keep(fields);
                 }
             }
             if !self.is_up(peer) {

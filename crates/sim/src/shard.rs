@@ -12,7 +12,7 @@
 
 use core::time::Duration;
 
-use peerglass_core::{Acquaintances, Ahead, Effect, Peer, Protocol, Sink, Time};
+use peerglass_core::{Acquaintances, Ahead, Effect, Fields, Peer, Protocol, Sink, Time};
 use peerglass_trace::{Cause, Pen, Recorder, Totals};
 
 use crate::Host;
@@ -83,11 +83,16 @@ pub(crate) struct Parcel<P: Protocol> {
 pub(crate) struct Effects<P: Protocol> {
     pub(crate) list: Vec<Effect<P>>,
     watched: bool,
+    /// Memory of the fields of earlier steps.
+    spare: Vec<Fields>,
 }
+
+/// Steps of one call whose memory is used again.
+const SPARE: usize = 32;
 
 impl<P: Protocol> Effects<P> {
     pub(crate) fn new(watched: bool) -> Self {
-        Self { list: Vec::new(), watched }
+        Self { list: Vec::new(), watched, spare: Vec::new() }
     }
 
     pub(crate) fn is_watched(&self) -> bool {
@@ -97,6 +102,14 @@ impl<P: Protocol> Effects<P> {
     pub(crate) fn watch(&mut self, watched: bool) {
         self.watched = watched;
     }
+
+    /// Takes the memory of fields, which are empty.
+    #[inline]
+    pub(crate) fn keep(&mut self, fields: Fields) {
+        if self.spare.len() < SPARE {
+            self.spare.push(fields);
+        }
+    }
 }
 
 impl<P: Protocol> Sink<P> for Effects<P> {
@@ -105,6 +118,9 @@ impl<P: Protocol> Sink<P> for Effects<P> {
     }
     fn watched(&self) -> bool {
         self.watched
+    }
+    fn spare(&mut self) -> Fields {
+        self.spare.pop().unwrap_or_default()
     }
 }
 

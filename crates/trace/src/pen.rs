@@ -4,7 +4,8 @@
 
 use std::io;
 
-use peerglass_core::{Describe, Fields, Peer, Time};
+use peerglass_core::describe::Step;
+use peerglass_core::{Describe, Fields, Operation, Peer, Time};
 
 use crate::{Capture, Described, Record, Recorder, What};
 
@@ -125,6 +126,19 @@ impl<R: Recorder> Pen<R> {
             return cause;
         }
         self.write(time, peer, cause, what)
+    }
+
+    /// Records a step, and gives the memory of its fields back.
+    pub fn note_step(&mut self, time: Time, peer: Peer, cause: Cause, operation: Operation, step: Step) -> Fields {
+        if self.is_off() {
+            return step.fields;
+        }
+        let record = Record { seq: self.next, time, peer, cause: cause.0.checked_sub(1), what: What::Step { operation, step } };
+        self.recorder.record(&record);
+        self.next += 1;
+        let mut fields = record.what.into_fields().unwrap_or_default();
+        fields.clear();
+        fields
     }
 
     fn write(&mut self, time: Time, peer: Peer, cause: Cause, what: impl FnOnce(&mut Words) -> What) -> Cause {

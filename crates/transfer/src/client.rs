@@ -8,7 +8,6 @@ mod asking;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use peerglass_core::describe::Step;
 use peerglass_core::{Cx, Operation, Peer};
 use peerglass_store::Cid;
 
@@ -53,7 +52,7 @@ impl Client {
         self.last += 1;
         let number = self.last;
         let config = env.config();
-        env.cx.step(operation(number), || Step::new("fetch").with("root", root.to_string()).with("sources", sources));
+        env.cx.step(operation(number), |step| step.named("fetch").with("root", root.to_string()).with("sources", sources));
         if self.sessions.len() >= config.fetches {
             env.cx.emit(Event::Failed { operation: operation(number), reason: FetchError::Busy { limit: config.fetches } });
             return operation(number);
@@ -68,7 +67,7 @@ impl Client {
 
     pub(crate) fn sources(&mut self, number: u32, peers: &[Peer], done: bool, env: &mut Env<'_, '_>) {
         if self.sessions.contains_key(&number) {
-            env.cx.step(operation(number), || Step::new("sources").with("found", peers).with("done", done));
+            env.cx.step(operation(number), |step| step.named("sources").with("found", peers).with("done", done));
             self.add_sources(number, peers, env);
         }
     }
@@ -144,7 +143,7 @@ impl Client {
         if cid.codec() == RAW {
             return;
         }
-        env.cx.step(session.operation(), || Step::new("links").with("cid", cid.to_string()).with("links", links.len()));
+        env.cx.step(session.operation(), |step| step.named("links").with("cid", cid.to_string()).with("links", links.len()));
         if links.len() > config.links {
             self.fail(fetch, FetchError::TooManyLinks { cid: *cid, limit: config.links }, env);
         } else if session.walk.resolve(cid, links, config.depth).is_err() {
@@ -202,20 +201,20 @@ impl Client {
         let Some(session) = self.remove(number, env) else { return };
         let operation = session.operation();
         let summary = session.into_summary(env.cx.now());
-        env.cx.step(operation, || Step::new("done").with("blocks", summary.blocks).with("bytes", summary.bytes));
+        env.cx.step(operation, |step| step.named("done").with("blocks", summary.blocks).with("bytes", summary.bytes));
         env.cx.emit(Event::Done { operation, summary });
     }
 
     fn fail(&mut self, number: u32, reason: FetchError, env: &mut Env<'_, '_>) {
         if self.remove(number, env).is_some() {
-            env.cx.step(operation(number), || Step::new("failed").with("why", reason.to_string()));
+            env.cx.step(operation(number), |step| step.named("failed").with("why", reason.to_string()));
             env.cx.emit(Event::Failed { operation: operation(number), reason });
         }
     }
 
     pub(crate) fn cancel(&mut self, number: u32, env: &mut Env<'_, '_>) {
         if self.remove(number, env).is_some() {
-            env.cx.step(operation(number), || Step::new("cancelled"));
+            env.cx.step(operation(number), |step| step.named("cancelled"));
         }
     }
 
@@ -273,7 +272,7 @@ impl Client {
 
     fn search(&mut self, number: u32, env: &mut Env<'_, '_>) {
         let Some(session) = self.sessions.get(&number) else { return };
-        env.cx.step(session.operation(), || Step::new("search").with("sources", session.active().count()));
+        env.cx.step(session.operation(), |step| step.named("search").with("sources", session.active().count()));
         env.cx.emit(Event::WantSources { operation: session.operation(), root: session.root });
     }
 
@@ -325,7 +324,7 @@ impl Client {
         let now = env.cx.now();
         let Some(session) = self.sessions.get_mut(&number) else { return };
         if session.lose(peer, why, now) {
-            env.cx.step(session.operation(), || Step::new("drop_source").with("peer", peer).with("why", why.as_str()));
+            env.cx.step(session.operation(), |step| step.named("drop_source").with("peer", peer).with("why", why.as_str()));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use peerglass_core::{Effect, Peer, Time};
 use peerglass_stack::{Command, Event, Message, Stack};
-use peerglass_trace::{Cause, What};
+use peerglass_trace::Cause;
 
 use super::Driver;
 use super::requests::Answer;
@@ -17,7 +17,7 @@ impl Driver {
             Effect::Wake { delay, timer } => self.timers.set(now + delay, timer, cause),
             Effect::Event(event) => self.emit(event, cause),
             Effect::Step { operation, step } => {
-                self.log.note(now, cause, |_| What::Step { operation, step });
+                self.log.step(now, cause, operation, step);
             }
         }
     }

@@ -5,7 +5,8 @@
 
 use std::io;
 
-use peerglass_core::{Describe, Peer, Time};
+use peerglass_core::describe::Step;
+use peerglass_core::{Describe, Operation, Peer, Time};
 use peerglass_trace::{Cause, Described, DropCause, Pen, Totals, What, Words};
 
 use crate::book::ME;
@@ -35,6 +36,10 @@ impl Log {
     /// Records what `what` builds; builds nothing when recording is off.
     pub(crate) fn note(&mut self, time: Time, cause: Cause, what: impl FnOnce(&mut Words) -> What) -> Cause {
         self.pen.note(time, ME, cause, what)
+    }
+
+    pub(crate) fn step(&mut self, time: Time, cause: Cause, operation: Operation, step: Step) {
+        self.pen.note_step(time, ME, cause, operation, step);
     }
 
     pub(crate) fn timer(&mut self, time: Time, cause: Cause, timer: &impl Describe) -> Cause {

@@ -3,7 +3,6 @@
 
 use core::time::Duration;
 
-use peerglass_core::describe::Step;
 use peerglass_core::{Cx, Describe, Fields, Operation, Peer, Protocol, Time};
 use peerglass_sim::{Disk, Host, HostCx, Network, Setup, Simulation};
 use peerglass_trace::Record;
@@ -116,7 +115,7 @@ impl Protocol for Puppet {
             Word::Ask(value) => cx.send(from, Word::Say { value, bytes: 10 }),
             Word::Flood { hops: 0, .. } => cx.emit(Told(0)),
             Word::Flood { hops, fanout } => {
-                cx.step(Operation { protocol: "flood", number: hops }, || Step::new("forward").with("fanout", fanout));
+                cx.step(Operation { protocol: "flood", number: hops }, |step| step.named("forward").with("fanout", fanout));
                 let peers = u64::from(cx.config().peers);
                 for _ in 0..fanout {
                     let to = Peer(cx.rng().below(peers) as u32);

@@ -1,7 +1,6 @@
 //! What answers do, and what happens when they do not come.
 
 use peerglass_core::Peer;
-use peerglass_core::describe::Step;
 use peerglass_store::Cid;
 
 use super::{Client, Env};
@@ -52,7 +51,7 @@ impl Client {
             if let Some(source) = session.source(from) {
                 source.hit(true);
             }
-            env.cx.step(session.operation(), || Step::new("block").with("cid", cid.to_string()).with("peer", from).with("bytes", size));
+            env.cx.step(session.operation(), |step| step.named("block").with("cid", cid.to_string()).with("peer", from).with("bytes", size));
             env.cx.emit(Event::Arrived { operation: session.operation(), cid, size, from });
         }
         if cid.codec() == RAW {
@@ -66,7 +65,7 @@ impl Client {
     fn duplicate(&mut self, from: Peer, block: Block, env: &mut Env<'_, '_>) {
         let Some(session) = self.sessions.values_mut().find(|session| session.knows(from)) else { return };
         session.summary.duplicates += 1;
-        env.cx.step(session.operation(), || Step::new("duplicate").with("cid", block.cid.to_string()).with("peer", from));
+        env.cx.step(session.operation(), |step| step.named("duplicate").with("cid", block.cid.to_string()).with("peer", from));
     }
 
     /// A block that was not asked of its sender: rubbish, or corrupt, so that its bytes hash to another name. What was asked of the sender goes to
@@ -94,7 +93,7 @@ impl Client {
             self.next_source(cid, from, "it sent a block that was not asked of it", env);
         }
         if let Some(session) = self.sessions.values_mut().find(|session| session.knows(from)) {
-            env.cx.step(session.operation(), || Step::new("unasked").with("cid", block.cid.to_string()).with("peer", from));
+            env.cx.step(session.operation(), |step| step.named("unasked").with("cid", block.cid.to_string()).with("peer", from));
         }
         if banned {
             self.ban(from, env);
@@ -116,7 +115,7 @@ impl Client {
         want.haves.retain(|have| *have != peer);
         let fetch = want.fetches[0];
         env.out.cancel(peer, cid);
-        env.cx.step(operation(fetch), || Step::new("fallback").with("cid", cid.to_string()).with("from", peer).with("why", why));
+        env.cx.step(operation(fetch), |step| step.named("fallback").with("cid", cid.to_string()).with("from", peer).with("why", why));
         self.wants.make_ready(&cid);
     }
 
@@ -146,7 +145,7 @@ impl Client {
             if let Some(source) = session.source(from) {
                 source.hit(false);
             }
-            env.cx.step(session.operation(), || Step::new("have").with("cid", cid.to_string()).with("peer", from));
+            env.cx.step(session.operation(), |step| step.named("have").with("cid", cid.to_string()).with("peer", from));
         }
         if waits {
             self.wants.make_ready(&cid);
@@ -169,8 +168,8 @@ impl Client {
             let Some(session) = self.sessions.get_mut(&fetch) else { continue };
             session.answered();
             let misses = session.source(from).map_or(0, Source::miss);
-            env.cx.step(session.operation(), || {
-                Step::new("dont_have").with("cid", cid.to_string()).with("peer", from).with("asked_for_block", was_asked)
+            env.cx.step(session.operation(), |step| {
+                step.named("dont_have").with("cid", cid.to_string()).with("peer", from).with("asked_for_block", was_asked)
             });
             if misses >= env.config().misses {
                 self.lose(fetch, from, Gone::Without, env);

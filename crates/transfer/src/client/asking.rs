@@ -4,7 +4,6 @@
 use core::time::Duration;
 
 use peerglass_core::Peer;
-use peerglass_core::describe::Step;
 use peerglass_store::Cid;
 use smallvec::SmallVec;
 
@@ -96,7 +95,9 @@ impl Client {
         let Some(want) = self.wants.get(&cid) else { return };
         env.out.want(peer, cid, WantKind::Block, want.priority(), fresh);
         let first = want.fetches[0];
-        env.cx.step(operation(first), || Step::new("ask").with("cid", cid.to_string()).with("peer", peer).with("why", why).with("expected_in", eta));
+        env.cx.step(operation(first), |step| {
+            step.named("ask").with("cid", cid.to_string()).with("peer", peer).with("why", why).with("expected_in", eta)
+        });
     }
 
     fn ask_have(&mut self, cid: Cid, peer: Peer, env: &mut Env<'_, '_>) {
@@ -109,7 +110,7 @@ impl Client {
         link.probe(cid, now);
         let fresh = !core::mem::replace(&mut link.greeted, true);
         env.out.want(peer, cid, WantKind::Have, want.priority(), fresh);
-        env.cx.step(operation(want.fetches[0]), || Step::new("probe").with("cid", cid.to_string()).with("peer", peer));
+        env.cx.step(operation(want.fetches[0]), |step| step.named("probe").with("cid", cid.to_string()).with("peer", peer));
     }
 
     /// The root of a fetch, before which nothing else can be asked for, is also asked of a few other sources, as want-have. Should the one asked for the
