@@ -59,6 +59,11 @@ impl Files {
         Ok(Self { dir: dir.to_owned(), header: header.clone(), properties: schema::properties(header), encoder, number: 0, open: None })
     }
 
+    /// The directory of the run.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// Writes a chunk as a row group.
     pub(crate) fn write(&mut self, chunk: &Chunk) -> io::Result<()> {
         let open = match &mut self.open {

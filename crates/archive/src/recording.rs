@@ -132,7 +132,8 @@ fn write_all(mut files: Files, messages: &Receiver<Message>, back: &Sender<Box<C
         files.close()
     };
     if let Err(error) = write() {
-        let _ = fault.set(error);
+        let told = io::Error::new(error.kind(), format!("{}: {error}", files.dir().display()));
+        let _ = fault.set(told);
     }
 }
 

@@ -1,5 +1,6 @@
 //! The command line: parsed into plain values, nothing resolved yet.
 
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -123,6 +124,12 @@ pub(crate) struct NodeArgs {
     /// Record everything that happens: a run in this directory, readable while it goes on (`peerglass inspect DIR`), or JSON Lines if the name ends in .jsonl
     #[arg(long, value_name = "DIR|FILE.jsonl")]
     pub(crate) record: Option<PathBuf>,
+    /// Let the node be looked at while it runs, at this address: status, Prometheus metrics, topology, records (`peerglass inspect --live`). Port 0 is any that is free
+    #[arg(long, value_name = "IP:PORT")]
+    pub(crate) control: Option<SocketAddr>,
+    /// Send traces to the OpenTelemetry collector there, as OTLP over HTTP
+    #[arg(long, value_name = "http://HOST:4318")]
+    pub(crate) otlp: Option<String>,
     /// How much is recorded
     #[arg(long, value_enum, default_value_t = Contents::Full, requires = "record")]
     pub(crate) capture: Contents,
@@ -253,8 +260,11 @@ pub(crate) struct HuntArgs {
 #[derive(Debug, Args)]
 pub(crate) struct InspectArgs {
     /// The run: a directory, or a file of JSON Lines
-    #[arg(value_name = "RUN")]
-    pub(crate) run: PathBuf,
+    #[arg(value_name = "RUN", required_unless_present = "live")]
+    pub(crate) run: Option<PathBuf>,
+    /// Look at a running node instead, at the address of its control port (`--control`): how it stands; with --filter, --limit, --by or --as its records, from now on
+    #[arg(long, value_name = "IP:PORT", conflicts_with_all = ["run", "why", "follow", "packet", "round_trips", "odd"])]
+    pub(crate) live: Option<String>,
     /// Only records that pass, such as 'type == FIND_NODE && time > 2s' (docs/filters.md)
     #[arg(short, long, value_name = "FILTER")]
     pub(crate) filter: Option<Filter>,

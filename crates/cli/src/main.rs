@@ -3,6 +3,8 @@
 mod args;
 mod commands;
 mod failure;
+mod live;
+mod observing;
 mod output;
 mod panics;
 mod recording;

@@ -10,6 +10,7 @@ use peerglass_trace::filter::Look;
 use peerglass_trace::{Capture, Filter, JsonLines, Reader, Row, RunHeader};
 
 use crate::failure::{Failure, While};
+use crate::live::LiveNode;
 
 /// Whether a name means JSON Lines, and not a directory.
 fn is_lines(path: &Path) -> bool {
@@ -35,6 +36,8 @@ pub(crate) enum Recorded {
     Run(Run),
     /// A file of JSON Lines.
     Lines(PathBuf, RunHeader),
+    /// A node that runs: its records from now on.
+    Live(LiveNode),
 }
 
 /// Records one after the other.
@@ -54,6 +57,7 @@ impl Recorded {
         match self {
             Recorded::Run(run) => &run.manifest().header,
             Recorded::Lines(_, header) => header,
+            Recorded::Live(live) => &live.header,
         }
     }
 
@@ -66,7 +70,7 @@ impl Recorded {
                 }
                 Ok(())
             }
-            Recorded::Lines(..) => self.rows(filter)?.try_for_each(|row| see(&row?)),
+            Recorded::Lines(..) | Recorded::Live(_) => self.rows(filter)?.try_for_each(|row| see(&row?)),
         }
     }
 
@@ -74,6 +78,7 @@ impl Recorded {
     pub(crate) fn rows(&self, filter: Option<&Filter>) -> Result<Rows, Failure> {
         match self {
             Recorded::Run(run) => Ok(Box::new(run.rows(filter).map(|row| row.while_doing(|| "read the records".to_owned())))),
+            Recorded::Live(live) => Ok(live.rows(filter)),
             Recorded::Lines(path, _) => {
                 let rows = lines(path).while_doing(|| format!("open {}", path.display()))?;
                 let rows = rows.map(|row| row.while_doing(|| "read the records".to_owned()));

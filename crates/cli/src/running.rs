@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::future::Future;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::args::{self, NodeArgs};
 use crate::failure::{Code, Failure, While};
+use crate::observing::Observing;
 use crate::output::Output;
 use crate::recording;
 
@@ -78,15 +80,29 @@ fn platform_data_dir() -> Result<PathBuf, Failure> {
     })
 }
 
+/// A node that runs, and what lets it be looked at.
+pub(crate) struct Running {
+    node: Node,
+    observing: Observing,
+}
+
+impl Deref for Running {
+    type Target = Node;
+
+    fn deref(&self) -> &Node {
+        &self.node
+    }
+}
+
 /// Starts a node and waits until it has joined, as far as it goes.
-pub(crate) async fn start(args: &NodeArgs, home: &Home, output: Output) -> Result<Node, Failure> {
+pub(crate) async fn start(args: &NodeArgs, home: &Home, output: Output) -> Result<Running, Failure> {
     let node = Node::start(options(args, home)?).await.while_doing(|| "start the node".to_owned())?;
     join(node, args, output).await
 }
 
 /// The same for sharing. When another peerglass uses the platform's directory, this one goes on from a passing one: files are shared in place, so nothing is lost
 /// with it.
-pub(crate) async fn start_sharing(args: &NodeArgs, output: Output) -> Result<(Node, Home), Failure> {
+pub(crate) async fn start_sharing(args: &NodeArgs, output: Output) -> Result<(Running, Home), Failure> {
     let mut home = Home::of(args)?;
     let mut started = Node::start(options(args, &home)?).await;
     if args.data_dir.is_none() && matches!(started, Err(StartError::Store(OpenError::InUse(_)))) {
@@ -98,7 +114,7 @@ pub(crate) async fn start_sharing(args: &NodeArgs, output: Output) -> Result<(No
 }
 
 /// The same for a fetch that gives up after `patience` without a block.
-pub(crate) async fn start_patient(args: &NodeArgs, home: &Home, patience: Duration, output: Output) -> Result<Node, Failure> {
+pub(crate) async fn start_patient(args: &NodeArgs, home: &Home, patience: Duration, output: Output) -> Result<Running, Failure> {
     let mut options = options(args, home)?;
     let mut config = options.network.stack_config();
     config.transfer.patience = patience;
@@ -125,22 +141,31 @@ fn options(args: &NodeArgs, home: &Home) -> Result<Options, Failure> {
 }
 
 /// Waits until a node that was told whom to join through has done so. Ctrl-C breaks it off.
-async fn join(node: Node, args: &NodeArgs, output: Output) -> Result<Node, Failure> {
+async fn join(node: Node, args: &NodeArgs, output: Output) -> Result<Running, Failure> {
+    let observing = match Observing::start(&node, args, output).await {
+        Ok(observing) => observing,
+        Err(failure) => {
+            // It was not looked at, so there is nothing that could be lost.
+            let _ = node.shutdown().await;
+            return Err(failure);
+        }
+    };
+    let running = Running { node, observing };
     if args.bootstrap.is_empty() {
-        return Ok(node);
+        return Ok(running);
     }
     let report = tokio::select! {
-        report = node.joined() => report,
-        () = interruption() => return stop(&node, Err(interrupted())).await,
+        report = running.joined() => report,
+        () = interruption() => return stop(&running, Err(interrupted()), output).await,
     };
     let failures = report.failures.iter().map(|(address, why)| format!("{address}: {why}"));
     if report.contacts == 0 {
         let reasons: String = failures.map(|failure| format!("\n  {failure}")).collect();
         let why = format!("none of the --bootstrap peers answered: check that they run and that the addresses are right{reasons}");
-        return stop(&node, Err(Failure::new(Code::Failed, "join the network", why))).await;
+        return stop(&running, Err(Failure::new(Code::Failed, "join the network", why)), output).await;
     }
     failures.for_each(|failure| output.warn(format_args!("could not join through {failure}")));
-    Ok(node)
+    Ok(running)
 }
 
 pub(crate) fn interrupted() -> Failure {
@@ -148,17 +173,17 @@ pub(crate) fn interrupted() -> Failure {
 }
 
 /// Does `work`, which has an end, and stops the node. Ctrl-C (or the system's wish that it terminate) breaks it off.
-pub(crate) async fn until_done<T>(node: &Node, work: impl Future<Output = Result<T, Failure>>, output: Output) -> Result<T, Failure> {
+pub(crate) async fn until_done<T>(running: &Running, work: impl Future<Output = Result<T, Failure>>, output: Output) -> Result<T, Failure> {
     let result = tokio::select! {
         result = work => result,
-        failure = report_notices(node, output) => Err(failure),
+        failure = report_notices(running, output) => Err(failure),
         () = interruption() => Err(interrupted()),
     };
-    stop(node, result).await
+    stop(running, result, output).await
 }
 
 /// Does `first`, then serves until Ctrl-C, which is the way to end it, and stops the node.
-pub(crate) async fn serve(node: &Node, first: impl Future<Output = Result<(), Failure>>, output: Output) -> Result<(), Failure> {
+pub(crate) async fn serve(running: &Running, first: impl Future<Output = Result<(), Failure>>, output: Output) -> Result<(), Failure> {
     let interruption = interruption();
     let serving = async {
         first.await?;
@@ -167,16 +192,17 @@ pub(crate) async fn serve(node: &Node, first: impl Future<Output = Result<(), Fa
     };
     let result = tokio::select! {
         result = serving => result,
-        failure = report_notices(node, output) => Err(failure),
+        failure = report_notices(running, output) => Err(failure),
         () = interruption => Ok(()),
     };
-    stop(node, result).await
+    stop(running, result, output).await
 }
 
-async fn stop<T>(node: &Node, result: Result<T, Failure>) -> Result<T, Failure> {
-    let stopped = node.shutdown().await;
+async fn stop<T>(running: &Running, result: Result<T, Failure>, output: Output) -> Result<T, Failure> {
+    let stopped = running.shutdown().await;
+    running.observing.finish(output).await;
     let value = result?;
-    stopped.while_doing(|| "write all records".to_owned())?;
+    stopped.while_doing(|| "write all records (make room, or choose another place with --record; what is whole can be read)".to_owned())?;
     Ok(value)
 }
 
@@ -205,11 +231,17 @@ pub(crate) fn interruption() -> impl Future<Output = ()> + Send {
 }
 
 /// Tells what the node notices that somebody should do something about, until the node stops.
-async fn report_notices(node: &Node, output: Output) -> Failure {
-    let mut notices = node.notices();
+async fn report_notices(running: &Running, output: Output) -> Failure {
+    let mut notices = running.notices();
     let mut told = BTreeSet::new();
+    let traces = running.observing.report(output);
+    tokio::pin!(traces);
     loop {
-        match notices.recv().await {
+        let notice = tokio::select! {
+            notice = notices.recv() => notice,
+            () = &mut traces => continue,
+        };
+        match notice {
             // Once a file, not once a block of it.
             Ok(Notice::Unreadable { file: Some(file), why, .. }) => {
                 if told.insert(file) {
@@ -218,6 +250,11 @@ async fn report_notices(node: &Node, output: Output) -> Failure {
             }
             Ok(Notice::Unreadable { why, .. } | Notice::Unstorable { why, .. }) => output.warn(why),
             Ok(Notice::ShutOut { peer, why }) => output.warn(format_args!("peer {peer} is cut off: {why}")),
+            Ok(Notice::RecordingEnded { why }) => {
+                output.warn(format_args!(
+                    "nothing more is recorded ({why}): make room, or record elsewhere with --record; what was recorded can be read"
+                ));
+            }
             Ok(Notice::ListenerClosed { why, .. }) => output.warn(format_args!("not listening any more: {why}")),
             Ok(_) | Err(RecvError::Lagged(_)) => {}
             Err(RecvError::Closed) => return Failure::new(Code::Failed, "go on", peerglass_node::Stopped),

@@ -91,6 +91,15 @@ fn the_bytes_of_a_message_are_shown_field_by_field() {
 }
 
 #[test]
+fn a_recorded_run_can_be_made_again_from_its_directory_alone() {
+    let home = Home::new();
+    home.run(&["sim", SCENARIO, "--peers", "40", "--seed", "9", "--out", "run"]).fine();
+    home.run(&["sim", "run/scenario.toml", "--out", "deep/er/again"]).fine();
+    assert_eq!(home.run(&["diff", "run", "deep/er/again", "--json"]).fine().json()["same"], true);
+    assert_eq!(home.read("run/records/000000.parquet").len(), home.read("deep/er/again/records/000000.parquet").len());
+}
+
+#[test]
 fn records_go_out_in_the_formats_of_other_programs() {
     let home = recorded();
     let filter = ["--filter", "peer == 3 && time < 3s"];

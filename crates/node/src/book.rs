@@ -20,6 +20,7 @@ use libp2p::{Multiaddr, PeerId};
 use peerglass_core::wire::Directory;
 use peerglass_core::{Group, Key, Known, Peer};
 
+use crate::node::PeerInfo;
 use crate::scope::{Scope, ip_of, is_global};
 
 /// This node's own handle.
@@ -123,6 +124,12 @@ impl Book {
     #[must_use]
     pub fn id_of(&self, peer: Peer) -> Option<PeerId> {
         self.rows.get(&peer).map(|row| row.id)
+    }
+
+    /// A peer with its id and its addresses, for the outside.
+    #[must_use]
+    pub fn info(&self, peer: Peer) -> Option<PeerInfo> {
+        Some(PeerInfo { id: self.id_of(peer)?, addresses: self.addresses_of(peer) })
     }
 
     /// How many peers have a row.

@@ -22,18 +22,22 @@
 //! | [`swarm`] | the base over libp2p: connections and raw streams |
 //! | [`streams`] | tasks that frame messages |
 //! | [`driver`] | the task that feeds the stack |
+//! | [`control`], [`otlp`], [`http`] | how a running node is looked at |
 //! | [`notice`], [`error`] | what it tells, and what can go wrong |
 
 mod asked;
 pub mod book;
 mod content;
+pub mod control;
 mod disk;
 pub mod driver;
 pub mod error;
+pub mod http;
 pub mod identity;
 pub mod node;
 pub mod notice;
 pub mod options;
+pub mod otlp;
 pub mod profile;
 pub mod scope;
 mod start;
@@ -43,9 +47,12 @@ pub mod ticket;
 pub mod words;
 
 pub use content::{Fetched, Get, Progress, Shared};
+pub use control::Control;
+pub use driver::watchers::Watched;
 pub use error::{AskError, GetError, ShareError, StartError, Stopped};
-pub use node::{Found, JoinReport, Node, PeerInfo, Status};
+pub use node::{ContactInfo, Found, JoinReport, Node, PeerInfo, Status};
 pub use notice::Notice;
 pub use options::{Limits, Options};
+pub use otlp::Otlp;
 pub use profile::Network;
 pub use ticket::Ticket;

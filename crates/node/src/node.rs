@@ -10,12 +10,13 @@ use libp2p::{Multiaddr, PeerId};
 use peerglass_kad::Mode;
 use peerglass_stack::Tag;
 use peerglass_store::{Cid, DiskStore};
-use peerglass_trace::Totals;
+use peerglass_trace::{Capture, Totals};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::disk::Disk;
 use crate::driver::requests::{Answer, Ask, Request};
+use crate::driver::watchers::Watched;
 use crate::error::{AskError, Stopped};
 use crate::notice::Notice;
 use crate::profile::Network;
@@ -70,6 +71,32 @@ pub struct Status {
     pub mode: Mode,
     /// What was counted since it started.
     pub totals: Totals,
+    /// How recording goes.
+    pub recording: RecordingStatus,
+    /// How long it has been running.
+    pub running_for: Duration,
+}
+
+/// How a node's recording goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecordingStatus {
+    /// How many records were made, for the recorder or for watchers.
+    pub records: u64,
+    /// How many watch.
+    pub watchers: usize,
+    /// Records that watchers were too slow for.
+    pub lost_to_watchers: u64,
+    /// Why no more is recorded: the disk is full, for instance.
+    pub error: Option<String>,
+}
+
+/// An entry of the routing table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContactInfo {
+    /// Who.
+    pub peer: PeerInfo,
+    /// In which bucket: how many first bits its key shares with the node's.
+    pub bucket: usize,
 }
 
 /// What a search found, and what it took.
@@ -131,6 +158,17 @@ impl Node {
     /// What was counted since it started.
     pub async fn totals(&self) -> Result<Totals, Stopped> {
         self.request(|reply| Request::Totals { reply }).await
+    }
+
+    /// Who is in the routing table.
+    pub async fn contacts(&self) -> Result<Vec<ContactInfo>, Stopped> {
+        self.request(|reply| Request::Contacts { reply }).await
+    }
+
+    /// Every record from now on, as much of each as is wanted, until the receiver is dropped or the node stops. Who is slow misses some and is told how many; the node
+    /// never waits. `None` when too many watch already.
+    pub async fn watch(&self, wants: Capture) -> Result<Option<mpsc::Receiver<Watched>>, Stopped> {
+        self.request(|reply| Request::Watch { wants, reply }).await
     }
 
     /// What happens from now on. A listener that is slow misses some, and is told how many.

@@ -66,6 +66,11 @@ pub enum Notice {
         /// What it did.
         why: String,
     },
+    /// Nothing more is recorded; the node goes on.
+    RecordingEnded {
+        /// What happened.
+        why: String,
+    },
     /// The node does not listen there any more.
     ListenerClosed {
         /// Where.

@@ -84,6 +84,12 @@ impl<R: Recorder> Pen<R> {
         Self { recorder, capture, next, words: Words { contents: capture.contents(), wire: capture.wire(), spare: Vec::new() } }
     }
 
+    /// Asks the recorder once more how much it wants, when that may have changed.
+    pub fn ask_again(&mut self) {
+        self.capture = self.recorder.wants();
+        (self.words.contents, self.words.wire) = (self.capture.contents(), self.capture.wire());
+    }
+
     /// A pen that goes on in another recorder.
     pub fn with<S: Recorder>(&self, recorder: S) -> Pen<S> {
         Pen::from(recorder, self.next)

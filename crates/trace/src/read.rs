@@ -104,6 +104,15 @@ impl Row {
         self
     }
 
+    /// The record on a line of JSON Lines.
+    ///
+    /// # Errors
+    ///
+    /// When the line is none; what is wrong with it.
+    pub fn from_json(line: &str) -> Result<Self, String> {
+        serde_json::from_str(line).map(Row::whole).map_err(|why| why.to_string())
+    }
+
     /// The value of the field called `name`.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&Value> {

@@ -166,6 +166,19 @@ impl What {
         }
     }
 
+    /// The thing that it tells of, if there is one.
+    pub(crate) fn described_mut(&mut self) -> Option<&mut Described> {
+        match self {
+            What::Command(thing)
+            | What::Event(thing)
+            | What::Timer(thing)
+            | What::Sent { message: thing, .. }
+            | What::Received { message: thing, .. }
+            | What::Dropped { message: thing, .. } => Some(thing),
+            _ => None,
+        }
+    }
+
     /// The contents, for a driver that fills the same memory again.
     #[must_use]
     pub fn into_fields(self) -> Option<Fields> {

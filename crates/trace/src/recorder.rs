@@ -43,6 +43,26 @@ impl Capture {
         matches!(self, Capture::Wire)
     }
 
+    /// What of `record` somebody gets who wants this much, where more may have been built for others; `None` for nothing.
+    #[must_use]
+    pub fn of(self, record: &Record) -> Option<Record> {
+        let wanted = match &record.what {
+            What::Sent { .. } | What::Received { .. } | What::Dropped { .. } | What::Timer(_) => self.messages(),
+            What::Step { .. } => self.contents(),
+            _ => self != Capture::Off,
+        };
+        let mut record = wanted.then(|| record.clone())?;
+        if let Some(described) = record.what.described_mut() {
+            if !self.contents() {
+                described.fields.clear();
+            }
+            if !self.wire() {
+                described.wire.clear();
+            }
+        }
+        Some(record)
+    }
+
     /// Its name in files and on command lines.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -191,10 +211,26 @@ impl Recorder for Counting {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Described;
     use peerglass_core::{Peer, Time};
 
     fn up(seq: u64) -> Record {
         Record { seq, time: Time::ZERO, peer: Peer(1), cause: None, what: What::Up }
+    }
+
+    #[test]
+    fn who_wants_less_than_others_gets_less() {
+        let mut fields = peerglass_core::Fields::new();
+        fields.add("id", 3u64);
+        let message = Described { protocol: "kad", name: "PING", fields, wire: vec![1] };
+        let sent = Record { what: What::Sent { to: Peer(2), message, bytes: 1 }, ..up(0) };
+        let got = |capture: Capture| {
+            let what = capture.of(&sent)?.what;
+            if let What::Sent { message, .. } = what { Some((message.fields.is_empty(), message.wire.is_empty())) } else { None }
+        };
+        assert_eq!((got(Capture::Off), got(Capture::Operations)), (None, None));
+        assert_eq!((got(Capture::Summary), got(Capture::Full), got(Capture::Wire)), (Some((true, true)), Some((false, true)), Some((false, false))));
+        assert!(Capture::Operations.of(&up(0)).is_some() && Capture::Off.of(&up(0)).is_none());
     }
 
     struct Broken;

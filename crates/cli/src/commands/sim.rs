@@ -155,11 +155,20 @@ fn capture(args: &SimArgs) -> Capture {
     args.capture.map_or(unasked, Contents::resolve)
 }
 
+/// What is done when the last records are written, and what helps when they cannot be.
+const RECORDS: &str = "write all records (make room, or choose another place with --out; what is whole can be read)";
+
+/// What was run, in a directory of records: the same seed, the same peers.
+const SCENARIO: &str = "scenario.toml";
+
 /// Runs a scenario and leaves its records in `dir`.
 pub(crate) fn record(scenario: Scenario, seed: u64, dir: &Path, capture: Capture, laws: Option<&Laws>, output: Output) -> Result<Done, Failure> {
     fs::create_dir_all(dir).while_doing(|| format!("make the directory {} (choose another with --out)", dir.display()))?;
     let header = RunHeader::sim(&scenario.title, seed).with_scenario_hash(&scenario.hash());
+    let again = dir.join(SCENARIO);
+    let text = Scenario { seed, ..scenario.moved_to(&again) }.to_toml().while_doing(|| "write the scenario down".to_owned())?;
     let recording = Recording::create(dir, header, capture).blaming_input(|| format!("record into {}", dir.display()))?;
+    fs::write(&again, text).while_doing(|| format!("write {}", again.display()))?;
     Ok(match laws {
         Some(laws) => check(scenario, seed, recording, laws, output)?.0,
         None => simulate(scenario, seed, 1, recording, output)?.0,
@@ -191,7 +200,7 @@ fn simulate<R: Recorder>(scenario: Scenario, seed: u64, threads: usize, recorder
     run.run_on(threads, |now: Time| bar.set(now.as_nanos(), total));
     drop(bar);
     let done = Done::of(&run, None, began);
-    let recorder = run.into_recorder().while_doing(|| "write all records".to_owned())?;
+    let recorder = run.into_recorder().while_doing(|| RECORDS.to_owned())?;
     Ok((done, recorder))
 }
 
@@ -208,7 +217,7 @@ fn check<R: Recorder>(scenario: Scenario, seed: u64, recorder: R, laws: &Laws, o
     });
     drop(bar);
     let done = Done::of(&run, violation, began);
-    let recorder = run.into_recorder().while_doing(|| "write all records".to_owned())?;
+    let recorder = run.into_recorder().while_doing(|| RECORDS.to_owned())?;
     Ok((done, recorder.into_inner()))
 }
 

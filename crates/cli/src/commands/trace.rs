@@ -111,7 +111,7 @@ fn operations(recorded: &Recorded, wanted: &OperationName) -> Result<Vec<Operati
         Recorded::Run(run) => {
             run.operations(wanted.protocol.as_deref(), wanted.peer, wanted.number).while_doing(|| "read the index of operations".to_owned())
         }
-        Recorded::Lines(..) => {
+        Recorded::Lines(..) | Recorded::Live(_) => {
             let steps = recorded.rows(filter("kind == step").as_ref())?;
             let mut found: Vec<OperationAt> = Vec::new();
             for row in steps {

@@ -38,6 +38,7 @@ mod churn;
 mod error;
 mod faults;
 mod group;
+mod moved;
 mod network;
 #[cfg(test)]
 pub(crate) mod samples;

@@ -77,8 +77,7 @@ impl Driver {
 
     /// Peers with their ids and addresses, for the outside.
     fn described(&self, peers: &[Peer]) -> Vec<crate::node::PeerInfo> {
-        let describe = |peer: &Peer| Some(crate::node::PeerInfo { id: self.book.id_of(*peer)?, addresses: self.book.addresses_of(*peer) });
-        peers.iter().filter_map(describe).collect()
+        peers.iter().filter_map(|peer| self.book.info(*peer)).collect()
     }
 
     /// Tells whoever listens. Nobody may.

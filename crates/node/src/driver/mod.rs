@@ -19,6 +19,7 @@
 //! | `messages` | the two wires: from stream to stack and back |
 //! | `effects` | what the stack wants done |
 //! | `requests` | what the API asks, and who waits for which answer |
+//! | `watchers` | who gets records while the node runs |
 //! | `connections`, `timers`, `clock`, `record` | the state behind these |
 
 mod clock;
@@ -30,6 +31,7 @@ mod network;
 pub(crate) mod record;
 pub(crate) mod requests;
 mod timers;
+pub(crate) mod watchers;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -37,7 +39,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use libp2p::Swarm;
-use peerglass_core::{Acquaintances, Cx, Describe, Effect, Fields, Peer, Protocol, Rng, Sink};
+use peerglass_core::{Acquaintances, Cx, Describe, Effect, Fields, Peer, Protocol, Rng, Sink, Time};
 use peerglass_stack::{Command, Stack};
 use peerglass_trace::{Cause, What};
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -90,6 +92,7 @@ pub(crate) struct Driver {
     book: Book,
     disk: Arc<Disk>,
     clock: Clock,
+    started: Time,
     timers: Timers<peerglass_stack::Timer>,
     log: Log,
     seed: u64,
@@ -128,6 +131,7 @@ impl Driver {
         let mut tasks = JoinSet::new();
         let lookups = crate::disk::librarian(Arc::clone(&disk), inputs.0.clone(), &mut tasks);
         let me = *swarm.local_peer_id();
+        let clock = Clock::start();
         Self {
             swarm,
             stack: Stack::new(&config),
@@ -136,7 +140,8 @@ impl Driver {
             limits,
             book: Book::new(me, network.scope(), limits.book),
             disk,
-            clock: Clock::start(),
+            started: clock.now(),
+            clock,
             timers: Timers::new(),
             log: Log::new(recorder),
             seed,
@@ -254,6 +259,10 @@ impl Driver {
 
     /// Feeds what events led to, and forgets what nobody holds any more.
     fn tidy(&mut self) {
+        self.log.tidy();
+        if let Some(why) = self.log.news() {
+            self.tell(Notice::RecordingEnded { why });
+        }
         while let Some((command, cause)) = self.later.pop_front() {
             self.command(command, cause);
         }

@@ -7,20 +7,25 @@ use std::io;
 
 use peerglass_core::describe::Step;
 use peerglass_core::{Describe, Operation, Peer, Time};
-use peerglass_trace::{Cause, Described, DropCause, Pen, Totals, What, Words};
+use peerglass_trace::{Capture, Cause, Described, DropCause, Pen, Recorder, Totals, What, Words};
+use tokio::sync::mpsc;
 
+use super::watchers::{Recorders, Watched};
 use crate::book::ME;
+use crate::node::RecordingStatus;
 use crate::options::BoxedRecorder;
 use crate::streams::link::OnWire;
 
 pub(crate) struct Log {
-    pen: Pen<BoxedRecorder>,
+    pen: Pen<Recorders>,
     totals: Totals,
+    /// Whether it was told that recording has ended.
+    told: bool,
 }
 
 impl Log {
     pub(crate) fn new(recorder: BoxedRecorder) -> Self {
-        Self { pen: Pen::new(recorder), totals: Totals::new() }
+        Self { pen: Pen::new(Recorders::new(recorder)), totals: Totals::new(), told: false }
     }
 
     /// Whether the steps of operations are wanted.
@@ -76,6 +81,38 @@ impl Log {
     pub(crate) fn event(&mut self, time: Time, cause: Cause, event: &impl Describe) -> Cause {
         self.totals.event(event.name());
         self.note(time, cause, |words| What::Event(words.describe(event)))
+    }
+
+    /// Lets somebody watch ([`Recorders::watch`]).
+    pub(crate) fn watch(&mut self, wants: Capture) -> Option<mpsc::Receiver<Watched>> {
+        let watching = self.pen.recorder.watch(wants);
+        self.pen.ask_again();
+        watching
+    }
+
+    /// Builds no more for watchers that have gone.
+    pub(crate) fn tidy(&mut self) {
+        if self.pen.recorder.forget_gone() {
+            self.pen.ask_again();
+        }
+    }
+
+    /// Why nothing more is recorded, once.
+    pub(crate) fn news(&mut self) -> Option<String> {
+        let why = self.pen.recorder.error().filter(|_| !self.told)?.to_string();
+        self.told = true;
+        Some(why)
+    }
+
+    /// How recording goes.
+    pub(crate) fn recording(&self) -> RecordingStatus {
+        let recorders = &self.pen.recorder;
+        RecordingStatus {
+            records: self.pen.records(),
+            watchers: recorders.watchers(),
+            lost_to_watchers: recorders.lost(),
+            error: recorders.error().map(ToString::to_string),
+        }
     }
 
     pub(crate) fn totals(&self) -> &Totals {

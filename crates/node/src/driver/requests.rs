@@ -9,13 +9,14 @@ use peerglass_core::Peer;
 use peerglass_kad::Target;
 use peerglass_stack::{Command, Rejection, Tag};
 use peerglass_store::Cid;
-use peerglass_trace::{Cause, Totals};
+use peerglass_trace::{Capture, Cause, Totals};
 use peerglass_transfer::{FetchError, FetchSummary};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Driver;
+use super::watchers::Watched;
 use crate::book::Source;
-use crate::node::{ConnectionInfo, JoinReport, PeerInfo, Status};
+use crate::node::{ConnectionInfo, ContactInfo, JoinReport, PeerInfo, Status};
 
 /// Something that the API asks.
 #[derive(Debug)]
@@ -30,6 +31,10 @@ pub(crate) enum Request {
     Join { addresses: Vec<Multiaddr>, reply: oneshot::Sender<JoinReport> },
     /// How things stand.
     Status { reply: oneshot::Sender<Status> },
+    /// Who is in the routing table, by bucket.
+    Contacts { reply: oneshot::Sender<Vec<ContactInfo>> },
+    /// Somebody watches who wants this much.
+    Watch { wants: Capture, reply: oneshot::Sender<Option<mpsc::Receiver<Watched>>> },
     /// What was counted.
     Totals { reply: oneshot::Sender<Totals> },
     /// Stop.
@@ -182,6 +187,12 @@ impl Driver {
             Request::Status { reply } => {
                 let _ = reply.send(self.status());
             }
+            Request::Contacts { reply } => {
+                let _ = reply.send(self.contacts());
+            }
+            Request::Watch { wants, reply } => {
+                let _ = reply.send(self.log.watch(wants));
+            }
             Request::Totals { reply } => {
                 let _ = reply.send(self.log.totals().clone());
             }
@@ -257,7 +268,16 @@ impl Driver {
             known_peers: self.book.len(),
             mode: self.stack.kad().mode(),
             totals: self.log.totals().clone(),
+            recording: self.log.recording(),
+            running_for: self.clock.now().since(self.started),
         }
+    }
+
+    fn contacts(&self) -> Vec<ContactInfo> {
+        let table = self.stack.kad().table();
+        let contacts = (0..table.buckets()).flat_map(|bucket| table.bucket(bucket).iter().map(move |contact| (bucket, contact.peer)));
+        let told = |(bucket, peer)| Some(ContactInfo { peer: self.book.info(peer)?, bucket });
+        contacts.filter_map(told).collect()
     }
 }
 

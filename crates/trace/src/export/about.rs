@@ -1,7 +1,5 @@
 //! [`About`]: where an export comes from. With engine, seed and scenario a simulated run can be made again, and with the filter the export.
 
-use peerglass_core::Time;
-
 use crate::json::{put_key, put_text};
 use crate::{Filter, RunHeader};
 
@@ -40,10 +38,5 @@ impl About<'_> {
         }
         line.push(b'}');
         String::from_utf8(line).unwrap_or_default()
-    }
-
-    /// Nanoseconds since the Unix epoch at a time of the run. A simulated run is taken to begin at the epoch.
-    pub(crate) fn unix_ns(&self, time: Time) -> u64 {
-        self.header.epoch_unix_ns.unwrap_or(0).saturating_add(time.as_nanos())
     }
 }

@@ -128,6 +128,12 @@ impl Messages {
         Message { since, sent: sent.map(|sent| sent.row), end: Some(fate.row), forgotten: false, copy: before.is_some(), kept }
     }
 
+    /// Those that were sent before `time` and have no fate yet: of a real node's messages only the other side knows it.
+    pub(crate) fn let_go_before(&mut self, time: Time) -> Vec<Message> {
+        let old = self.open.values().take_while(|shown| shown.row.time < time).count();
+        (0..old).filter_map(|_| self.open.pop_first()).map(|(_, shown)| alone(shown, true)).collect()
+    }
+
     /// Those that are under way when the records end, in order.
     pub(crate) fn rest(self) -> impl Iterator<Item = Message> {
         self.open.into_values().map(|shown| alone(shown, false))

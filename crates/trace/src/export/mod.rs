@@ -49,6 +49,7 @@ mod pcapng;
 mod select;
 mod shiviz;
 mod span;
+mod stream;
 mod tables;
 mod vega;
 
@@ -59,6 +60,7 @@ use crate::{Filter, Row, RunHeader};
 pub use error::ExportError;
 pub use format::{Format, Plot, UnknownFormat};
 pub use pcapng::DISSECTOR;
+pub use stream::OtlpStream;
 
 use about::About;
 use select::Chosen;

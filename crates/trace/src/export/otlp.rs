@@ -22,7 +22,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use peerglass_core::{Peer, Value};
+use peerglass_core::{Peer, Time, Value};
 
 use super::about::About;
 use super::error::ExportError;
@@ -45,45 +45,96 @@ const BATCH: usize = 4_096;
 /// The longest text of the filter that each peer's resource carries.
 const MAX_ABOUT: usize = 2_000;
 
-/// Traces as far as they are written.
-struct Traces<'a> {
-    about: &'a About<'a>,
+/// Traces as far as they have come.
+#[derive(Debug)]
+pub(crate) struct Traces {
+    /// What the run was, as attributes.
+    about: Vec<(&'static str, String)>,
+    engine: String,
+    epoch_unix_ns: u64,
     ids: Ids,
     places: BTreeMap<u64, Place>,
     roots: BTreeMap<u64, Span>,
+    messages: Messages,
+    operations: Operations<Span>,
     batch: Vec<Span>,
-    out: &'a mut dyn Write,
-    any: bool,
 }
 
 pub(crate) fn write(about: &About<'_>, rows: Rows<'_>, out: &mut dyn Write) -> Result<(), ExportError> {
-    let ids = Ids::of(&about.header.to_json());
-    let mut traces = Traces { about, ids, places: BTreeMap::new(), roots: BTreeMap::new(), batch: Vec::new(), out, any: false };
-    let (mut messages, mut operations) = (Messages::default(), Operations::new());
-    traces.put(b"{\"resourceSpans\":[")?;
-    for shown in rows {
-        let shown = shown?;
-        traces.place(&shown.row);
-        let (gone, seen) = messages.see(shown);
-        gone.iter().for_each(|message| traces.message(message));
-        match seen {
-            Seen::Message(message) => traces.message(&message),
-            Seen::Other(shown) => traces.other(&shown, &mut operations),
-            Seen::Nothing => {}
+    let mut traces = Traces::new(about);
+    let mut between = &b"{\"resourceSpans\":["[..];
+    let mut put = |traces: &mut Traces| {
+        let mut bytes = Vec::from(between);
+        if traces.take(&mut bytes) {
+            between = b",";
+            return out.write_all(&bytes).map_err(ExportError::Write);
         }
-        traces.spill(BATCH)?;
+        Ok(())
+    };
+    for shown in rows {
+        traces.see(shown?);
+        if traces.waiting() >= BATCH {
+            put(&mut traces)?;
+        }
     }
-    messages.rest().for_each(|message| traces.message(&message));
-    operations.rest().for_each(|operation| traces.operation(operation));
-    let roots = std::mem::take(&mut traces.roots);
-    traces.batch.extend(roots.into_values());
-    traces.spill(1)?;
-    traces.put(b"\n]}\n")
+    traces.end();
+    put(&mut traces)?;
+    let end: &[u8] = if between == b"," { b"\n]}\n" } else { b"{\"resourceSpans\":[\n]}\n" };
+    out.write_all(end).map_err(ExportError::Write)
 }
 
-impl Traces<'_> {
-    fn put(&mut self, bytes: &[u8]) -> Result<(), ExportError> {
-        self.out.write_all(bytes).map_err(ExportError::Write)
+impl Traces {
+    pub(crate) fn new(about: &About<'_>) -> Self {
+        Self {
+            about: about.pairs(),
+            engine: about.header.engine.clone(),
+            epoch_unix_ns: about.header.epoch_unix_ns.unwrap_or_default(),
+            ids: Ids::of(&about.header.to_json()),
+            places: BTreeMap::new(),
+            roots: BTreeMap::new(),
+            messages: Messages::default(),
+            operations: Operations::new(),
+            batch: Vec::new(),
+        }
+    }
+
+    /// Takes the next record.
+    pub(crate) fn see(&mut self, shown: Shown) {
+        self.place(&shown.row);
+        let (gone, seen) = self.messages.see(shown);
+        gone.iter().for_each(|message| self.message(message));
+        match seen {
+            Seen::Message(message) => self.message(&message),
+            Seen::Other(shown) => self.other(&shown),
+            Seen::Nothing => {}
+        }
+    }
+
+    /// How many spans are over and not taken yet.
+    pub(crate) fn waiting(&self) -> usize {
+        self.batch.len()
+    }
+
+    /// Ends everything that is open.
+    pub(crate) fn end(&mut self) {
+        std::mem::take(&mut self.messages).rest().for_each(|message| self.message(&message));
+        std::mem::replace(&mut self.operations, Operations::new()).rest().for_each(|operation| self.operation(operation));
+        self.batch.extend(std::mem::take(&mut self.roots).into_values());
+    }
+
+    /// Ends messages and roots of which nothing was heard since `time`: somebody waits for them while a node runs.
+    pub(crate) fn end_before(&mut self, time: Time) {
+        for message in self.messages.let_go_before(time) {
+            self.message(&message);
+        }
+        let time = self.unix_ns(time);
+        let over = self.roots.extract_if(.., |_, root| root.end < time).map(|(_, root)| root);
+        self.batch.extend(over);
+    }
+
+    /// Nanoseconds since the Unix epoch at a time of the run. A simulated run is taken to begin at the epoch.
+    fn unix_ns(&self, time: Time) -> u64 {
+        self.epoch_unix_ns.saturating_add(time.as_nanos())
     }
 
     /// Finds out where a record belongs, by its cause.
@@ -118,11 +169,11 @@ impl Traces<'_> {
     fn message(&mut self, message: &Message) {
         let Some(row) = message.row().filter(|_| message.kept) else { return };
         let name = row.name.clone().unwrap_or_else(|| "message".to_owned());
-        let mut span = Span::new(row, self.place_of(row.seq), name, self.about.unix_ns(row.time));
+        let mut span = Span::new(row, self.place_of(row.seq), name, self.unix_ns(row.time));
         span.kind = PRODUCER;
         span.tell("fate", &message.fate_in_words());
         if let Some(end) = &message.end {
-            span.end = self.about.unix_ns(end.time);
+            span.end = self.unix_ns(end.time);
             span.tell("end_seq", &end.seq.to_string());
             span.error = Some(message.fate_in_words()).filter(|_| end.kind == "dropped");
             self.adopt(end.seq, span.seq);
@@ -130,32 +181,24 @@ impl Traces<'_> {
         self.add(span);
     }
 
-    fn other(&mut self, shown: &Shown, operations: &mut Operations<Span>) {
+    fn other(&mut self, shown: &Shown) {
         let Shown { row, kept } = shown;
-        let time = self.about.unix_ns(row.time);
+        let time = self.unix_ns(row.time);
         if row.kind == "step" && row.operation.is_some() {
-            let begin = || kept.then(|| self.begin(row, time));
-            if let Some(operation) = operations.of(row, begin).filter(|_| *kept) {
+            let place = self.place_of(row.seq);
+            let begin = || kept.then(|| begin(row, place, time));
+            if let Some(operation) = self.operations.of(row, begin).filter(|_| *kept) {
                 operation.kept.event(row, time);
             }
         } else if *kept {
             self.moment(row, time);
         }
-        operations.ended_by(row).into_iter().for_each(|operation| self.operation(operation));
-    }
-
-    fn begin(&self, row: &Row, time: u64) -> Span {
-        let operation = row.operation.as_deref().unwrap_or_default();
-        let name = match row.field("job") {
-            Some(Value::Text(job)) => format!("{operation} {job}"),
-            _ => operation.to_owned(),
-        };
-        Span::new(row, self.place_of(row.seq), name, time)
+        self.operations.ended_by(row).into_iter().for_each(|operation| self.operation(operation));
     }
 
     fn operation(&mut self, operation: Operation<Span>) {
         let mut span = operation.kept;
-        span.end = self.about.unix_ns(operation.last);
+        span.end = self.unix_ns(operation.last);
         span.tell("end", &operation.end);
         span.tell("steps", &operation.steps.to_string());
         span.error = Some(operation.end).filter(|end| matches!(end.as_str(), "failed" | "down"));
@@ -177,39 +220,43 @@ impl Traces<'_> {
         self.roots.insert(row.seq, span);
     }
 
-    /// Writes the batch out once it has so many spans, the spans of a peer together.
-    fn spill(&mut self, least: usize) -> Result<(), ExportError> {
-        if self.batch.len() < least {
-            return Ok(());
-        }
+    /// Appends the resources with the spans that are over, the spans of a peer together; whether there are any.
+    pub(crate) fn take(&mut self, out: &mut Vec<u8>) -> bool {
         let mut by_peer: BTreeMap<Peer, Vec<Span>> = BTreeMap::new();
         self.batch.drain(..).for_each(|span| by_peer.entry(span.peer).or_default().push(span));
-        let mut bytes = Vec::new();
-        for (peer, spans) in by_peer {
-            bytes.extend_from_slice(if self.any { b",\n" } else { b"\n" });
-            self.any = true;
-            self.put_resource(&mut bytes, peer);
+        for (at, (peer, spans)) in by_peer.iter().enumerate() {
+            out.extend_from_slice(if at > 0 { b",\n" } else { b"\n" });
+            self.put_resource(out, *peer);
             for (i, span) in spans.iter().enumerate() {
-                bytes.extend_from_slice(if i > 0 { b",\n" } else { b"\n" });
-                span.put(&mut bytes, self.ids);
+                out.extend_from_slice(if i > 0 { b",\n" } else { b"\n" });
+                span.put(out, self.ids);
             }
-            bytes.extend_from_slice(b"\n]}]}");
+            out.extend_from_slice(b"\n]}]}");
         }
-        self.put(&bytes)
+        !by_peer.is_empty()
     }
 
     /// The peer as a service, with what the run was, up to its spans.
     fn put_resource(&self, out: &mut Vec<u8>, peer: Peer) {
         let mut attributes = Vec::new();
         attribute(&mut attributes, "service.name", &peer.to_string());
-        for (name, value) in self.about.pairs() {
+        for (name, value) in &self.about {
             let value: String = value.chars().take(MAX_ABOUT).collect();
             attribute(&mut attributes, &format!("peerglass.{name}"), &value);
         }
         out.extend_from_slice(b"{\"resource\":{\"attributes\":[");
         out.extend_from_slice(attributes.get(1..).unwrap_or_default());
         out.extend_from_slice(b"]},\"scopeSpans\":[{\"scope\":{\"name\":\"peerglass\",\"version\":");
-        put_text(out, &self.about.header.engine);
+        put_text(out, &self.engine);
         out.extend_from_slice(b"},\"spans\":[");
     }
+}
+
+fn begin(row: &Row, place: Place, time: u64) -> Span {
+    let operation = row.operation.as_deref().unwrap_or_default();
+    let name = match row.field("job") {
+        Some(Value::Text(job)) => format!("{operation} {job}"),
+        _ => operation.to_owned(),
+    };
+    Span::new(row, place, name, time)
 }

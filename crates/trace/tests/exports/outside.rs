@@ -1,5 +1,7 @@
 //! Programs that are not ours, where they are installed.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of tests may panic as tests do")]
+
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::PathBuf;
@@ -35,7 +37,7 @@ pub(crate) fn said(command: &mut Command) -> Option<String> {
 
 /// A script that is run by another program.
 pub(crate) fn script(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/readers").join(name)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../trace/tests/readers").join(name)
 }
 
 /// A Python that has these modules: the one that `cargo xtask test` sets up, or that of this machine.

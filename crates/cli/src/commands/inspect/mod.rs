@@ -3,6 +3,7 @@
 mod causes;
 mod exchanges;
 mod packet;
+mod standing;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -16,6 +17,7 @@ use serde::Serialize;
 
 use crate::args::InspectArgs;
 use crate::failure::{Failure, While};
+use crate::live::LiveNode;
 use crate::output::{Output, count};
 use crate::recording::Recorded;
 
@@ -24,7 +26,12 @@ const LINES: usize = 100;
 
 /// Runs the command.
 pub(crate) fn run(args: &InspectArgs, output: Output) -> Result<(), Failure> {
-    let recorded = Recorded::open(&args.run)?;
+    // The command line asks for one of the two.
+    let path = args.run.as_deref().unwrap_or(Path::new("."));
+    let recorded = match &args.live {
+        Some(address) => Recorded::Live(LiveNode::open(address)?),
+        None => Recorded::open(path)?,
+    };
     let filter = args.filter.as_ref();
     if let Some(seq) = args.why {
         return causes::before(&recorded, seq, output);
@@ -48,7 +55,10 @@ pub(crate) fn run(args: &InspectArgs, output: Output) -> Result<(), Failure> {
     }
     match args.format {
         Some(format) => export(&recorded, format, args, output),
-        None if filter.is_none() && args.limit.is_none() => overview(&recorded, &args.run, output),
+        None if filter.is_none() && args.limit.is_none() => match &recorded {
+            Recorded::Live(live) => standing::show(live, output),
+            _ => overview(&recorded, path, output),
+        },
         None if output.json => export(&recorded, Format::JsonLines, args, output),
         None => list(&recorded, filter, args.limit, output),
     }
@@ -91,6 +101,8 @@ fn file_name(path: &Path) -> String {
 
 /// Records as lines, and how many more there are.
 fn list(recorded: &Recorded, filter: Option<&Filter>, limit: Option<usize>, output: Output) -> Result<(), Failure> {
+    // Of a node that runs there is always more to come.
+    let limit = if matches!(recorded, Recorded::Live(_)) { Some(limit.unwrap_or(usize::MAX)) } else { limit };
     let mut rows = recorded.rows(filter)?;
     for row in rows.by_ref().take(limit.unwrap_or(LINES)) {
         if !output.line(row?) {
@@ -159,7 +171,7 @@ fn overview(recorded: &Recorded, path: &Path, output: Output) -> Result<(), Fail
     let header = recorded.header();
     let finished = match recorded {
         Recorded::Run(run) => Some(run.manifest().rest.state == State::Finished),
-        Recorded::Lines(..) => None,
+        Recorded::Lines(..) | Recorded::Live(_) => None,
     };
     let shown = Overview {
         source: header.source.name(),
