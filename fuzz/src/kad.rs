@@ -3,11 +3,12 @@
 use peerglass_core::Peer;
 use peerglass_core::wire::Directory;
 use peerglass_kad::message::{Message, Request};
-use peerglass_kad::wire::{WireMessage, request_from_wire, response_from_wire, to_wire};
+use peerglass_kad::wire::{FORMAT, WireMessage, request_from_wire, response_from_wire, to_wire};
 use peerglass_kad::{Name, Target};
 
 /// The body of a frame: decoded, taken as a request and as the answer to each request, and written again.
 pub(crate) fn message(bytes: &[u8]) {
+    crate::core::laid_out(bytes, &FORMAT);
     let Ok(wire) = WireMessage::decode(bytes) else { return };
     let mut again = Vec::new();
     wire.encode(&mut again);

@@ -49,5 +49,6 @@ fn rows() -> impl Iterator<Item = Row> {
         why: (kind == "novel").then(|| "loss".to_owned()),
         operation: (kind == "step").then(|| "kad#7".to_owned()),
         fields: vec![("hops".to_owned(), number.into()), ("closer".to_owned(), Value::List(vec![Peer(7).into(), Peer(9).into()]))],
+        wire: None,
     })
 }

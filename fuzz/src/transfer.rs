@@ -1,10 +1,11 @@
 //! Bitswap's messages.
 
 use bytes::Bytes;
-use peerglass_transfer::wire::{Version, WireMessage, encode, frame_length, split, wire_len};
+use peerglass_transfer::wire::{FORMAT, Version, WireMessage, encode, frame_length, split, wire_len};
 
 /// The body of a frame. What was understood is the same when written, whole or around its one block, and read again.
 pub(crate) fn message(bytes: &[u8]) {
+    crate::core::laid_out(bytes, &FORMAT);
     let _ = frame_length(bytes);
     let Ok(mut wire) = WireMessage::decode(&Bytes::copy_from_slice(bytes)) else { return };
     // A priority of 0 is protobuf's word for an absent one, which Bitswap reads as 1.
