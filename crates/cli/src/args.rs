@@ -339,6 +339,12 @@ pub(crate) struct TopologyArgs {
     /// At which time of the run, such as '30 s'. Default: at its end
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<Span>,
+    /// Measures again and again in such steps of time, as a table; with --json a line each
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["format", "betweenness"])]
+    pub(crate) every: Option<Span>,
+    /// Also through which peers most shortest paths go, so many of them; in GraphML and node-link JSON, of each
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "10")]
+    pub(crate) betweenness: Option<usize>,
     /// Write the graph in this format, instead of measures
     #[arg(long = "as", value_enum, value_name = "FORMAT")]
     pub(crate) format: Option<GraphFormat>,

@@ -28,6 +28,8 @@ pub struct Drawing<'a> {
     pub header: &'a RunHeader,
     /// Where peers sit in the key space, if it is known.
     pub key: Option<&'a dyn Fn(Peer) -> Key>,
+    /// How many shortest paths go through each peer, if that was computed.
+    pub betweenness: Option<&'a BTreeMap<Peer, f64>>,
 }
 
 /// A link, as all formats tell it.
@@ -37,6 +39,8 @@ struct Edge {
     to: Peer,
     since: Time,
     traffic: Traffic,
+    /// Of a transfer.
+    blocks: u64,
 }
 
 impl Link {
@@ -46,17 +50,21 @@ impl Link {
         match self {
             Link::Contact => "contact",
             Link::Connection => "connection",
+            Link::Transfer => "transfer",
         }
     }
 }
 
 impl Drawing<'_> {
     fn edges(&self) -> impl Iterator<Item = Edge> {
-        let edge = |kind, from, to, since| Edge { kind, from, to, since, traffic: self.topology.traffic(from, to) };
+        let edge = |kind, from, to, since| Edge { kind, from, to, since, traffic: self.topology.traffic(from, to), blocks: 0 };
         let peers = self.topology.peers().iter().enumerate().map(|(peer, node)| (Peer(peer as u32), node));
         let contacts =
             peers.flat_map(move |(from, node)| node.contacts.iter().map(move |contact| edge(Link::Contact, from, contact.peer, contact.since)));
-        contacts.chain(self.topology.connections().map(move |(one, other, since)| edge(Link::Connection, one, other, since)))
+        let connections = self.topology.connections().map(move |(one, other, since)| edge(Link::Connection, one, other, since));
+        let transfers = self.topology.transfers();
+        let transfers = transfers.map(move |(from, to, transfer)| Edge { blocks: transfer.blocks, ..edge(Link::Transfer, from, to, transfer.since) });
+        contacts.chain(connections).chain(transfers)
     }
 
     /// Peers that a record or a link tells of.
@@ -67,6 +75,12 @@ impl Drawing<'_> {
         nodes.sort_unstable();
         nodes.dedup();
         nodes
+    }
+
+    /// What a node says that it is, and how many paths go through it, as far as either is known.
+    fn extras(&self, peer: Peer) -> (Option<&str>, Option<f64>) {
+        let role = self.topology.peers().get(peer.index()).and_then(|node| node.role.as_deref());
+        (role, self.betweenness.and_then(|all| all.get(&peer)).copied())
     }
 
     /// Whether a node is up, since when, and how many it knows.
@@ -91,10 +105,13 @@ impl Drawing<'_> {
             ("since_ns", "node", "long"),
             ("contacts", "node", "int"),
             ("key", "node", "string"),
+            ("role", "node", "string"),
+            ("betweenness", "node", "double"),
             ("kind", "edge", "string"),
             ("begun_ns", "edge", "long"),
             ("messages", "edge", "long"),
             ("bytes", "edge", "long"),
+            ("blocks", "edge", "long"),
         ] {
             writeln!(out, "  <key id=\"{id}\" for=\"{what}\" attr.name=\"{id}\" attr.type=\"{kind}\"/>")?;
         }
@@ -103,13 +120,18 @@ impl Drawing<'_> {
             let (up, since, contacts) = self.state(peer);
             write!(out, "    <node id=\"{peer}\"><data key=\"up\">{up}</data><data key=\"since_ns\">{}</data>", since.as_nanos())?;
             let key = self.key.map_or_else(String::new, |key| format!("<data key=\"key\">{}</data>", key(peer)));
-            writeln!(out, "<data key=\"contacts\">{contacts}</data>{key}</node>")?;
+            let (role, betweenness) = self.extras(peer);
+            // A role is a word of ours in every run that we wrote, and anybody's in others.
+            let role = role.map_or_else(String::new, |role| format!("<data key=\"role\">{}</data>", escaped(role)));
+            let betweenness = betweenness.map_or_else(String::new, |count| format!("<data key=\"betweenness\">{count}</data>"));
+            writeln!(out, "<data key=\"contacts\">{contacts}</data>{key}{role}{betweenness}</node>")?;
         }
         for (id, edge) in self.edges().enumerate() {
-            let Edge { kind, from, to, since, traffic } = edge;
+            let Edge { kind, from, to, since, traffic, blocks } = edge;
             write!(out, "    <edge id=\"e{id}\" source=\"{from}\" target=\"{to}\"><data key=\"kind\">{}</data>", kind.name())?;
             write!(out, "<data key=\"begun_ns\">{}</data>", since.as_nanos())?;
-            writeln!(out, "<data key=\"messages\">{}</data><data key=\"bytes\">{}</data></edge>", traffic.messages, traffic.bytes)?;
+            let blocks = if blocks > 0 { format!("<data key=\"blocks\">{blocks}</data>") } else { String::new() };
+            writeln!(out, "<data key=\"messages\">{}</data><data key=\"bytes\">{}</data>{blocks}</edge>", traffic.messages, traffic.bytes)?;
         }
         writeln!(out, "  </graph>\n</graphml>")
     }
@@ -131,7 +153,11 @@ impl Drawing<'_> {
             writeln!(out, "  \"{peer}\"{style};")?;
         }
         for Edge { kind, from, to, .. } in self.edges() {
-            let style = if kind == Link::Connection { " [dir=none, style=bold]" } else { "" };
+            let style = match kind {
+                Link::Contact => "",
+                Link::Connection => " [dir=none, style=bold]",
+                Link::Transfer => " [color=blue]",
+            };
             writeln!(out, "  \"{from}\" -> \"{to}\"{style};")?;
         }
         writeln!(out, "}}")
@@ -149,14 +175,22 @@ impl Drawing<'_> {
             let (up, since, contacts) = self.state(peer);
             let key = self.key.map_or_else(String::new, |key| format!(",\"key\":{}", quoted(&key(peer).to_string())));
             let between = if i > 0 { "," } else { "" };
-            write!(out, "{between}\n{{\"id\":\"{peer}\",\"up\":{up},\"since_ns\":\"{}\",\"contacts\":{contacts}{key}}}", since.as_nanos())?;
+            let (role, betweenness) = self.extras(peer);
+            let role = role.map_or_else(String::new, |role| format!(",\"role\":{}", quoted(role)));
+            let betweenness = betweenness.map_or_else(String::new, |count| format!(",\"betweenness\":{count}"));
+            write!(
+                out,
+                "{between}\n{{\"id\":\"{peer}\",\"up\":{up},\"since_ns\":\"{}\",\"contacts\":{contacts}{key}{role}{betweenness}}}",
+                since.as_nanos()
+            )?;
         }
         write!(out, "],\"edges\":[")?;
         for (i, edge) in self.edges().enumerate() {
-            let Edge { kind, from, to, since, traffic: Traffic { messages, bytes } } = edge;
+            let Edge { kind, from, to, since, traffic: Traffic { messages, bytes }, blocks } = edge;
             let between = if i > 0 { "," } else { "" };
             write!(out, "{between}\n{{\"source\":\"{from}\",\"target\":\"{to}\",\"key\":\"{}\",\"begun_ns\":\"{}\",", kind.name(), since.as_nanos())?;
-            write!(out, "\"messages\":{messages},\"bytes\":{bytes}}}")?;
+            let blocks = if blocks > 0 { format!(",\"blocks\":{blocks}") } else { String::new() };
+            write!(out, "\"messages\":{messages},\"bytes\":{bytes}{blocks}}}")?;
         }
         writeln!(out, "]}}")
     }
@@ -166,6 +200,11 @@ fn quoted(text: &str) -> String {
     let mut out = Vec::new();
     put_text(&mut out, text);
     String::from_utf8(out).unwrap_or_default()
+}
+
+/// A text that can stand between tags.
+fn escaped(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect::<String>().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// A text that can stand in an XML comment: without two hyphens in a row, and without what XML cannot hold.
@@ -235,7 +274,8 @@ impl History {
         }
         writeln!(out, "    </nodes>\n    <edges>")?;
         for (id, ((from, to, kind), spells)) in self.links.iter().enumerate() {
-            let kind = if *kind == Link::Contact as u8 { Link::Contact } else { Link::Connection };
+            let kinds = [Link::Contact, Link::Connection, Link::Transfer];
+            let kind = kinds.into_iter().find(|known| *known as u8 == *kind).unwrap_or(Link::Contact);
             write!(
                 out,
                 "      <edge id=\"{id}\" source=\"{from}\" target=\"{to}\"><attvalues><attvalue for=\"0\" value=\"{}\"/></attvalues>",
@@ -303,7 +343,7 @@ mod tests {
         let (topology, _) = drawn();
         let header = RunHeader::sim("--> <evil> & \"co\"", 7);
         let mut out = Vec::new();
-        write(&Drawing { topology: &topology, header: &header, key: Some(&|peer| Key::derived(1, peer)) }, &mut out);
+        write(&Drawing { topology: &topology, header: &header, key: Some(&|peer| Key::derived(1, peer)), betweenness: None }, &mut out);
         String::from_utf8(out).expect("it is text")
     }
 

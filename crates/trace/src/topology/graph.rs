@@ -76,6 +76,13 @@ impl Graph {
                     }
                 }
             }
+            Link::Transfer => {
+                for (from, other, _) in topology.transfers() {
+                    if let (Some(from), Some(other)) = (node_of(from), node_of(other)) {
+                        to[from as usize].push(other);
+                    }
+                }
+            }
         }
         to.iter_mut().for_each(|list| list.sort_unstable());
         Self { peers, to }

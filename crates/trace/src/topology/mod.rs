@@ -10,6 +10,8 @@
 //!   step `evict` of a peer      that link is gone
 //!   step `resume`               a restarted peer still knows whom it knew
 //!   link_up, link_down          a link of kind connection (real nodes)
+//!   step `block` from a peer    a link of kind transfer: content came from there
+//!   event `mode`                the peer's role: server or client
 //!   sent                        a message more on the way between the two
 //! ```
 //!
@@ -31,7 +33,7 @@ pub mod graph;
 
 use std::collections::BTreeMap;
 
-use peerglass_core::{Peer, Time};
+use peerglass_core::{Peer, Time, Value};
 
 use crate::filter::Look;
 
@@ -45,8 +47,12 @@ pub struct Topology {
     now: Time,
     peers: Vec<Node>,
     connections: BTreeMap<(Peer, Peer), Time>,
+    transfers: BTreeMap<(Peer, Peer), Transfer>,
     traffic: BTreeMap<(Peer, Peer), Traffic>,
     counts_traffic: bool,
+    /// How many peers are up, and how many contacts they have together: kept with every change.
+    up: usize,
+    contacts: usize,
 }
 
 /// A peer.
@@ -56,6 +62,8 @@ pub struct Node {
     pub known: bool,
     /// Whether it is up.
     pub up: bool,
+    /// What it says that it is, if it has said so: `server` or `client`.
+    pub role: Option<String>,
     /// Since when it is up or down.
     pub since: Time,
     /// Whom it knows: its routing table, in no promised order. Empty while it is down.
@@ -71,6 +79,15 @@ pub struct Contact {
     pub peer: Peer,
     /// Since when.
     pub since: Time,
+}
+
+/// Content that came from one peer to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transfer {
+    /// When the first block came.
+    pub since: Time,
+    /// How many blocks.
+    pub blocks: u64,
 }
 
 /// What went from one peer to another.
@@ -89,6 +106,8 @@ pub enum Link {
     Contact,
     /// They have a connection.
     Connection,
+    /// Content came from one to the other.
+    Transfer,
 }
 
 /// What a record changed.
@@ -136,6 +155,23 @@ impl Topology {
         self.connections.iter().map(|((one, other), since)| (*one, *other, *since))
     }
 
+    /// Content that came from the first to the second so far.
+    pub fn transfers(&self) -> impl Iterator<Item = (Peer, Peer, Transfer)> {
+        self.transfers.iter().map(|((from, to), transfer)| (*from, *to, *transfer))
+    }
+
+    /// How many peers are up.
+    #[must_use]
+    pub fn up(&self) -> usize {
+        self.up
+    }
+
+    /// How many contacts they have together, of whom some may be down.
+    #[must_use]
+    pub fn contacts(&self) -> usize {
+        self.contacts
+    }
+
     /// What went from `from` to `to` so far, if it is counted.
     #[must_use]
     pub fn traffic(&self, from: Peer, to: Peer) -> Traffic {
@@ -145,14 +181,20 @@ impl Topology {
     /// Looks at the next record.
     pub fn add<L: Look + ?Sized>(&mut self, row: &L) -> Option<Change> {
         let (now, peer) = (row.time(), row.peer());
-        self.now = now;
+        self.now = self.now.max(now);
         if peer.index() >= MAX_PEERS {
             return None;
         }
         match row.kind() {
             "step" => self.step(now, peer, row.name()?, row.other()),
-            "up" => self.up(now, peer),
-            "down" => self.down(now, peer),
+            "up" => Some(self.came_up(now, peer)),
+            "down" => Some(self.went_down(now, peer)),
+            "event" if row.name() == Some("mode") => {
+                if let Some(Value::Text(role)) = row.field("mode").as_deref() {
+                    self.node(peer).role = Some(role.clone());
+                }
+                None
+            }
             "sent" if self.counts_traffic => {
                 let traffic = self.traffic.entry((peer, row.other()?)).or_default();
                 traffic.messages += 1;
@@ -178,44 +220,63 @@ impl Topology {
         &mut self.peers[peer.index()]
     }
 
-    fn up(&mut self, now: Time, peer: Peer) -> Option<Change> {
+    fn came_up(&mut self, now: Time, peer: Peer) -> Change {
         let node = self.node(peer);
+        let was_up = node.up;
         (node.known, node.up, node.since) = (true, true, now);
-        Some(Change::Up(peer))
+        self.up += usize::from(!was_up);
+        Change::Up(peer)
     }
 
-    fn down(&mut self, now: Time, peer: Peer) -> Option<Change> {
+    fn went_down(&mut self, now: Time, peer: Peer) -> Change {
         let node = self.node(peer);
+        let was_up = node.up;
         (node.known, node.up, node.since) = (true, false, now);
         node.asleep = std::mem::take(&mut node.contacts);
-        Some(Change::Down(peer, node.asleep.len()))
+        let lost = node.asleep.len();
+        self.up -= usize::from(was_up);
+        self.contacts -= lost;
+        Change::Down(peer, lost)
     }
 
     fn step(&mut self, now: Time, peer: Peer, name: &str, about: Option<Peer>) -> Option<Change> {
         match name {
-            "admit" | "replace" => {
-                let about = about?;
-                let node = self.node(peer);
-                let new = !node.contacts.iter().any(|contact| contact.peer == about);
-                if new {
-                    node.contacts.push(Contact { peer: about, since: now });
-                }
-                new.then_some(Change::Linked(Link::Contact, peer, about))
-            }
-            "evict" => {
-                let about = about?;
-                let node = self.node(peer);
-                let at = node.contacts.iter().position(|contact| contact.peer == about)?;
-                node.contacts.swap_remove(at);
-                Some(Change::Unlinked(Link::Contact, peer, about))
-            }
+            "admit" | "replace" => self.admit(now, peer, about?),
+            "evict" => self.evict(peer, about?),
             "resume" => {
                 let node = self.node(peer);
+                let before = node.contacts.len();
                 node.contacts = std::mem::take(&mut node.asleep);
-                Some(Change::Resumed(peer, node.contacts.len()))
+                let resumed = node.contacts.len();
+                self.contacts = self.contacts + resumed - before;
+                Some(Change::Resumed(peer, resumed))
+            }
+            "block" => {
+                let from = about?;
+                let transfer = self.transfers.entry((from, peer)).or_insert(Transfer { since: now, blocks: 0 });
+                transfer.blocks += 1;
+                (transfer.blocks == 1).then_some(Change::Linked(Link::Transfer, from, peer))
             }
             _ => None,
         }
+    }
+
+    fn admit(&mut self, now: Time, peer: Peer, about: Peer) -> Option<Change> {
+        let node = self.node(peer);
+        if node.contacts.iter().any(|contact| contact.peer == about) {
+            return None;
+        }
+        node.contacts.push(Contact { peer: about, since: now });
+        self.contacts += 1;
+        Some(Change::Linked(Link::Contact, peer, about))
+    }
+
+    fn evict(&mut self, peer: Peer, about: Peer) -> Option<Change> {
+        let node = self.node(peer);
+        let at = node.contacts.iter().position(|contact| contact.peer == about)?;
+        node.contacts.swap_remove(at);
+        self.contacts -= 1;
+        Some(Change::Unlinked(Link::Contact, peer, about))
     }
 }
 
@@ -228,6 +289,7 @@ fn pair(one: Peer, other: Peer) -> (Peer, Peer) {
 mod tests {
     use super::*;
     use crate::Row;
+    use proptest::prelude::*;
 
     fn row(ms: u64, kind: &str, peer: u32, other: Option<u32>, name: &str) -> Row {
         Row {
@@ -289,6 +351,37 @@ mod tests {
         }
         assert_eq!(counted.traffic(Peer(3), Peer(1)), Traffic { messages: 2, bytes: 20 });
         assert_eq!(plain.traffic(Peer(3), Peer(1)), Traffic::default());
+    }
+
+    #[test]
+    fn content_that_came_is_a_link_with_its_blocks() {
+        let mut topology = Topology::new();
+        assert_eq!(topology.add(&row(1, "step", 3, Some(1), "block")), Some(Change::Linked(Link::Transfer, Peer(1), Peer(3))));
+        assert_eq!(topology.add(&row(2, "step", 3, Some(1), "block")), None);
+        let transfer = Transfer { since: Time::from_millis(1), blocks: 2 };
+        assert_eq!(topology.transfers().collect::<Vec<_>>(), [(Peer(1), Peer(3), transfer)]);
+    }
+
+    #[test]
+    fn a_peer_is_what_it_last_said_that_it_is() {
+        let mut topology = Topology::new();
+        let says = |role: &str| Row { fields: vec![("mode".to_owned(), Value::Text(role.to_owned()))], ..row(1, "event", 2, None, "mode") };
+        ["server", "client"].map(|role| topology.add(&says(role)));
+        assert_eq!(topology.peers()[2].role.as_deref(), Some("client"));
+    }
+
+    proptest! {
+        /// In whatever order peers come, go, learn and forget.
+        #[test]
+        fn what_is_kept_with_every_change_is_what_counting_gives(events in prop::collection::vec((0u8..6, 0u32..6, 0u32..6), 0..200)) {
+            let mut topology = Topology::new();
+            for (at, (event, peer, other)) in (1..).zip(events) {
+                let (kind, name) = [("up", ""), ("down", ""), ("step", "admit"), ("step", "evict"), ("step", "replace"), ("step", "resume")][usize::from(event)];
+                topology.add(&row(at, kind, peer, Some(other), name));
+                let contacts: usize = topology.peers().iter().map(|node| node.contacts.len()).sum();
+                prop_assert_eq!((topology.up(), topology.contacts()), (topology.peers().iter().filter(|node| node.up).count(), contacts));
+            }
+        }
     }
 
     #[test]
