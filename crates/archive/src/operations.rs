@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{UInt32Type, UInt64Type};
-use arrow_array::{RecordBatch, StringArray, UInt32Array, UInt64Array};
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use arrow_array::{BooleanArray, RecordBatch, StringArray, UInt32Array, UInt64Array};
+use parquet::arrow::arrow_reader::{ArrowPredicateFn, ParquetRecordBatchReaderBuilder, RowFilter};
+use parquet::arrow::{ArrowWriter, ProjectionMask};
 use peerglass_core::Peer;
 use peerglass_trace::RunHeader;
 
@@ -46,7 +46,8 @@ pub(crate) struct Wanted<'a> {
 pub(crate) fn read(path: &Path, wanted: &Wanted<'_>, all: &mut Vec<OperationAt>) -> Result<(), ReadError> {
     let blame = |why: String| ReadError { path: path.to_owned(), why };
     let file = File::open(path).map_err(|error| blame(error.to_string()))?;
-    let reader = ParquetRecordBatchReaderBuilder::try_new(file).and_then(|builder| builder.build()).map_err(|error| blame(error.to_string()))?;
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).and_then(|builder| of_peer(builder, wanted.peer).build());
+    let reader = reader.map_err(|error| blame(error.to_string()))?;
     for batch in reader {
         let batch = batch.map_err(|error| blame(error.to_string()))?;
         let columns = || {
@@ -68,6 +69,18 @@ pub(crate) fn read(path: &Path, wanted: &Wanted<'_>, all: &mut Vec<OperationAt>)
         }));
     }
     Ok(())
+}
+
+/// Reads the other columns only where the peer is the one that is wanted: of an index of a hundred thousand rows mostly a few.
+fn of_peer(builder: ParquetRecordBatchReaderBuilder<File>, peer: Option<Peer>) -> ParquetRecordBatchReaderBuilder<File> {
+    let Some(Peer(wanted)) = peer else { return builder };
+    let mask = ProjectionMask::leaves(builder.parquet_schema(), [1]);
+    let is_it = move |batch: RecordBatch| {
+        let peers = batch.columns().first().and_then(|column| column.as_primitive_opt::<UInt32Type>());
+        // Where the column is another, everything is read, and found to be no index.
+        Ok(BooleanArray::from((0..batch.num_rows()).map(|row| peers.is_none_or(|peers| peers.value(row) == wanted)).collect::<Vec<_>>()))
+    };
+    builder.with_row_filter(RowFilter::new(vec![Box::new(ArrowPredicateFn::new(mask, is_it))]))
 }
 
 impl OperationAt {

@@ -5,6 +5,11 @@
 //! recorded run is over when all its records are on disk.
 //!
 //! `cargo run --release -p peerglass-lab --example bench_glass [PEERS...]`
+//!
+//! Two more questions have words of their own: `topology [PEERS...]`, how long it takes to say who knows whom; `records N`, what a run of so many records takes in memory,
+//! and how fast it answers.
+
+mod topology;
 
 #[path = "../bench_sim/measured.rs"]
 #[allow(dead_code, reason = "the other benchmark uses the rest")]
@@ -29,15 +34,50 @@ const ROUNDS: usize = 5;
 const MESSAGES: u32 = 2_000_000;
 /// Messages of a lookup, about.
 const LOOKUP: u32 = 50;
+/// Records of a lookup at least, when everything is recorded.
+const RECORDS: u32 = 122;
+/// Lookups of each peer in a long run.
+const LOOKUPS: u32 = 50;
 
 /// Any recorder, so that one network can be forked into each.
 type Boxed = Box<dyn Recorder>;
 
 fn main() {
-    let sizes: Vec<u32> = std::env::args().skip(1).filter_map(|arg| arg.replace('_', "").parse().ok()).collect();
-    for peers in if sizes.is_empty() { vec![100, 1_000, 10_000] } else { sizes } {
-        measure(peers);
+    let words: Vec<String> = std::env::args().skip(1).map(|arg| arg.replace('_', "")).collect();
+    let numbers: Vec<u32> = words.iter().filter_map(|word| word.parse().ok()).collect();
+    let or = |usual: &[u32]| if numbers.is_empty() { usual.to_vec() } else { numbers.clone() };
+    match words.first().map(String::as_str) {
+        Some("topology") => or(&[10_000, 1_000_000]).into_iter().for_each(topology::measure),
+        Some("records") => or(&[100_000_000]).into_iter().for_each(long),
+        _ => or(&[100, 1_000, 10_000]).into_iter().for_each(measure),
     }
+}
+
+/// A run of so many records: what it takes in memory beyond the same run without them, and how fast it answers.
+fn long(records: u32) {
+    let peers = records.div_ceil(RECORDS * LOOKUPS);
+    let mut joined = World::recorded(peers, Box::new(Off) as Boxed);
+    joined.join();
+    joined.ask(LOOKUPS);
+    joined.fork_into(Box::new(Off)).finish();
+    let before = peak();
+    let dir = std::env::temp_dir().join(format!("peerglass-bench-{}", std::process::id()));
+    let seconds = recorded(&joined, &dir, Capture::Full);
+    let records = Run::open(&dir).expect("the run was just written").len();
+    println!(
+        "{peers} peers, {records} records in {seconds:.1} s, {} MiB on disk; memory at most {before} MiB without them, {} MiB with",
+        size(&dir) >> 20,
+        peak()
+    );
+    questions(&dir, peers);
+    std::fs::remove_dir_all(&dir).expect("the benchmark's own directory");
+}
+
+/// The most memory that this process has had so far, in MiB; 0 where the system does not tell.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).map_or(0, |kib| kib >> 10)
 }
 
 fn measure(peers: u32) {
