@@ -20,7 +20,8 @@
 use core::time::Duration;
 
 use crate::describe::Step;
-use crate::{Effect, Fields, Key, KeySeed, Operation, Peer, Protocol, Rng, Sink, Time};
+use crate::effect::Told;
+use crate::{Effect, Key, KeySeed, Operation, Peer, Protocol, Rng, Sink, Time};
 
 /// What a handler may see and do.
 pub struct Cx<'a, P: Protocol> {
@@ -98,7 +99,7 @@ impl<'a, P: Protocol> Cx<'a, P> {
 
     /// Tells the local application.
     pub fn emit(&mut self, event: P::Event) {
-        self.sink.push(Effect::Event(event));
+        self.sink.push(Effect::Event(Box::new(event)));
     }
 
     /// Whether anybody watches the steps of algorithms.
@@ -110,8 +111,10 @@ impl<'a, P: Protocol> Cx<'a, P> {
     /// Says what an algorithm just did: `tell` names the step that it is given and adds to it. It is not even called when nobody watches.
     pub fn step(&mut self, operation: Operation, tell: impl FnOnce(Step) -> Step) {
         if self.sink.watched() {
-            let step = tell(Step { name: "", fields: self.sink.spare() });
-            self.sink.push(Effect::Step { operation, step });
+            let mut told = self.sink.spare();
+            told.operation = operation;
+            told.step = tell(core::mem::replace(&mut told.step, Step::new("")));
+            self.sink.push(Effect::Step(told));
         }
     }
 
@@ -149,8 +152,8 @@ impl<C: Protocol, P: Compose<C>> Sink<C> for Lift<'_, P, C> {
         match effect {
             Effect::Send { to, message } => self.parent.push(Effect::Send { to, message: P::message(message) }),
             Effect::Wake { delay, timer } => self.parent.push(Effect::Wake { delay, timer: P::timer(timer) }),
-            Effect::Event(event) => self.events.push(event),
-            Effect::Step { operation, step } => self.parent.push(Effect::Step { operation, step }),
+            Effect::Event(event) => self.events.push(*event),
+            Effect::Step(told) => self.parent.push(Effect::Step(told)),
         }
     }
 
@@ -158,7 +161,7 @@ impl<C: Protocol, P: Compose<C>> Sink<C> for Lift<'_, P, C> {
         self.parent.watched()
     }
 
-    fn spare(&mut self) -> Fields {
+    fn spare(&mut self) -> Box<Told> {
         self.parent.spare()
     }
 }
@@ -337,11 +340,10 @@ mod tests {
     fn a_childs_messages_and_steps_pass_and_its_events_stay_with_the_parent() {
         let mut parent = Parent::default();
         let effects = run(&mut parent, |p, cx| p.on_message(Peer(9), ParentWord::Child(Word(2)), cx));
-        let [Effect::Step { step, .. }, Effect::Send { to: Peer(9), message: ParentWord::Child(Word(2)) }, Effect::Event(Word(2))] = &effects[..]
-        else {
+        let [Effect::Step(told), Effect::Send { to: Peer(9), message: ParentWord::Child(Word(2)) }, Effect::Event(event)] = &effects[..] else {
             panic!("step, send and the parent's own event, in the order pushed");
         };
-        assert_eq!(step.name, "heard");
+        assert_eq!((told.step.name, **event), ("heard", Word(2)));
         assert_eq!(parent.told, 2);
     }
 }

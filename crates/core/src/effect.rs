@@ -4,7 +4,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::describe::Step;
-use crate::{Fields, Operation, Peer, Protocol};
+use crate::{Operation, Peer, Protocol};
 
 /// Something a handler wants done. Effects take hold in the order pushed, after the handler returns.
 pub enum Effect<P: Protocol> {
@@ -22,15 +22,26 @@ pub enum Effect<P: Protocol> {
         /// What comes back.
         timer: P::Timer,
     },
-    /// Tell the local application.
-    Event(P::Event),
+    /// Tell the local application. Boxed, as there are few of them and they are large: effects are moved a few times each.
+    Event(Box<P::Event>),
     /// Record a step of an algorithm.
-    Step {
-        /// Of which operation.
-        operation: Operation,
-        /// What it did.
-        step: Step,
-    },
+    Step(Box<Told>),
+}
+
+/// A step of an algorithm, and whose it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Told {
+    /// Of which operation.
+    pub operation: Operation,
+    /// What it did.
+    pub step: Step,
+}
+
+impl Default for Told {
+    /// Of nothing, for the sake of its memory.
+    fn default() -> Self {
+        Self { operation: Operation { protocol: "", number: 0 }, step: Step::new("") }
+    }
 }
 
 // By hand, because a derived one would ask the protocol itself to be `Debug`, of which an effect holds nothing.
@@ -45,7 +56,7 @@ where
             Effect::Send { to, message } => f.debug_struct("Send").field("to", to).field("message", message).finish(),
             Effect::Wake { delay, timer } => f.debug_struct("Wake").field("delay", delay).field("timer", timer).finish(),
             Effect::Event(event) => f.debug_tuple("Event").field(event).finish(),
-            Effect::Step { operation, step } => f.debug_struct("Step").field("operation", operation).field("step", step).finish(),
+            Effect::Step(told) => f.debug_tuple("Step").field(told).finish(),
         }
     }
 }
@@ -60,9 +71,9 @@ pub trait Sink<P: Protocol> {
         false
     }
 
-    /// Memory for the fields of a step: of an earlier one, where steps are many.
-    fn spare(&mut self) -> Fields {
-        Fields::new()
+    /// Memory for a step: of an earlier one, where steps are many. What it holds means nothing, but that it has no fields.
+    fn spare(&mut self) -> Box<Told> {
+        Box::default()
     }
 }
 

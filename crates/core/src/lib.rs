@@ -50,7 +50,7 @@ pub mod wire;
 
 pub use context::{Acquaintances, Compose, Cx, Group, Known};
 pub use describe::{Describe, Field, Fields};
-pub use effect::{Effect, Sink};
+pub use effect::{Effect, Sink, Told};
 pub use key::{Distance, Key, KeySeed};
 pub use protocol::{Ahead, Operation, Peer, Protocol};
 pub use rng::Rng;

@@ -58,7 +58,7 @@
 //! effects.clear();
 //! let mut cx = Cx::new(Time::from_millis(50), Peer(0), &config, Acquaintances::derived(7), &mut rng, &mut effects);
 //! kad.on_message(Peer(1), Message::Response { id, response: Response::Nodes { closer: vec![] } }, &mut cx);
-//! assert!(effects.iter().any(|e| matches!(e, Effect::Event(Event::Joined { contacts: 1, .. }))));
+//! assert!(effects.iter().any(|e| matches!(e, Effect::Event(event) if matches!(**event, Event::Joined { contacts: 1, .. }))));
 //! ```
 
 pub mod bucket;

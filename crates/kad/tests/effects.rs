@@ -101,7 +101,7 @@ fn response(effects: &Effects) -> Option<Response> {
 
 fn steps(effects: &Effects) -> Vec<&Step> {
     let steps = effects.iter().filter_map(|effect| match effect {
-        Effect::Step { step, .. } => Some(step),
+        Effect::Step(told) => Some(&told.step),
         _ => None,
     });
     steps.collect()
@@ -145,7 +145,8 @@ fn a_client_rejects_everything_and_probes_nobody() {
     let effects = lens.ask(Peer(30), find(Target::Peer(ME)));
     assert_eq!((response(&effects), effects.len()), (Some(Response::Rejected), 1));
     assert!(lens.ask(Peer(30), Request::AddProvider { key: name("x"), provider: Peer(30) }).is_empty(), "and is silent where no answer is due");
-    assert!(matches!(lens.act(|kad, cx| kad.set_mode(Mode::Server, cx))[..], [Effect::Event(Event::Mode { mode: Mode::Server })]));
+    let told = lens.act(|kad, cx| kad.set_mode(Mode::Server, cx));
+    assert!(matches!(&told[..], [Effect::Event(event)] if matches!(**event, Event::Mode { mode: Mode::Server })));
     assert!(matches!(response(&lens.ask(Peer(30), find(Target::Peer(ME)))), Some(Response::Nodes { .. })));
 }
 
@@ -206,7 +207,8 @@ fn requests_share_one_timer_and_fail_when_they_are_due() {
     assert_eq!(wakes.iter().min(), Some(&lens.config.patience));
     assert!(wakes.len() <= 2, "{wakes:?}: one for the timeout, one earlier for the patience, none for each request");
     let later = lens.wait(Duration::from_secs(2));
-    assert!(later.iter().any(|e| matches!(e, Effect::Event(Event::Found { report, .. }) if report.outcome == Outcome::NoPeers)), "all are slow");
+    let found_nobody = |event: &Event| matches!(event, Event::Found { report, .. } if report.outcome == Outcome::NoPeers);
+    assert!(later.iter().any(|e| matches!(e, Effect::Event(event) if found_nobody(event))), "all are slow");
     let latest = lens.wait(Duration::from_secs(10));
     assert_eq!(lens.kad.outstanding(), 0);
     assert_eq!(step_names(&latest).iter().filter(|name| **name == "demote").count(), 3, "the requests themselves still time out");
@@ -268,7 +270,8 @@ fn steps_tell_a_lookup_in_the_words_of_the_field() {
     assert_eq!(shortlist(answer), ["[p9 p0]", "ha"]);
     let done = lens.answer_all(&answered, &[]);
     assert_eq!(step_names(&done), ["admit", "answer", "done"]);
-    let Some(Effect::Event(Event::Found { operation, hops: 2, report, .. })) = done.last() else { panic!("{done:?}") };
+    let Some(Effect::Event(event)) = done.last() else { panic!("{done:?}") };
+    let Event::Found { operation, hops: 2, report, .. } = &**event else { panic!("{done:?}") };
     assert_eq!((operation.to_string(), report.requests, report.answers, report.failures), ("kad#1".to_owned(), 2, 2, 0));
 }
 
@@ -292,7 +295,8 @@ fn commands_do_what_the_methods_do() {
     let key = name("/pk/x");
     let value = Command::PutValue { key: key.clone(), value: b"invalid"[..].into() };
     let refused = lens.act(|kad, cx| kad.on_command(value, cx));
-    assert!(matches!(refused[..], [Effect::Event(Event::Put { replicas: 0, report, .. })] if report.outcome == Outcome::Refused));
+    let [Effect::Event(event)] = &refused[..] else { panic!("{refused:?}") };
+    assert!(matches!(**event, Event::Put { replicas: 0, report, .. } if report.outcome == Outcome::Refused));
     let begun = |lens: &mut Lens, command: Command| requests(&lens.act(|kad, cx| kad.on_command(command, cx))).first().map(|(_, _, r)| r.clone());
     let find_node = |name: Name| Some(find(Target::Name(name)));
     assert_eq!(begun(&mut lens, Command::FindNode { target: Target::Name(key.clone()) }), find_node(key.clone()));
@@ -329,7 +333,7 @@ fn everything_tells_its_name_and_fields() {
     let effects = lens.act(|kad, cx| _ = kad.find_node(Target::Name(name("x")), cx));
     let Some(Effect::Event(event)) = effects.last() else { panic!() };
     assert_eq!(event.name(), "found");
-    assert_eq!(Fields::of(event).get("outcome"), Some(Value::Text("no peers".to_owned())));
+    assert_eq!(Fields::of(&**event).get("outcome"), Some(Value::Text("no peers".to_owned())));
 }
 
 #[test]

@@ -62,10 +62,10 @@ impl<P: Protocol, H: Host<P>, R: Recorder> Stage<'_, P, H, R> {
             match effect {
                 Effect::Send { to, message } => self.send(peer, to, message, cause),
                 Effect::Wake { delay, timer } => self.wake(peer, delay, timer, cause),
-                Effect::Event(event) => self.emit(peer, event, cause),
-                Effect::Step { operation, step } => {
-                    let fields = self.log.note_step(self.shard.now, peer, cause, operation, step);
-                    self.shard.effects.keep(fields);
+                Effect::Event(event) => self.emit(peer, *event, cause),
+                Effect::Step(mut told) => {
+                    self.log.note_step(self.shard.now, peer, cause, &mut told);
+                    self.shard.effects.keep(told);
                 }
             }
             if !self.is_up(peer) {

@@ -12,7 +12,7 @@
 
 use core::time::Duration;
 
-use peerglass_core::{Acquaintances, Ahead, Effect, Fields, Peer, Protocol, Sink, Time};
+use peerglass_core::{Acquaintances, Ahead, Effect, Peer, Protocol, Sink, Time, Told};
 use peerglass_trace::{Cause, Pen, Recorder, Totals};
 
 use crate::Host;
@@ -83,8 +83,8 @@ pub(crate) struct Parcel<P: Protocol> {
 pub(crate) struct Effects<P: Protocol> {
     pub(crate) list: Vec<Effect<P>>,
     watched: bool,
-    /// Memory of the fields of earlier steps.
-    spare: Vec<Fields>,
+    /// Memory of earlier steps.
+    spare: Vec<Box<Told>>,
 }
 
 /// Steps of one call whose memory is used again.
@@ -103,11 +103,11 @@ impl<P: Protocol> Effects<P> {
         self.watched = watched;
     }
 
-    /// Takes the memory of fields, which are empty.
+    /// Takes the memory of a step.
     #[inline]
-    pub(crate) fn keep(&mut self, fields: Fields) {
+    pub(crate) fn keep(&mut self, told: Box<Told>) {
         if self.spare.len() < SPARE {
-            self.spare.push(fields);
+            self.spare.push(told);
         }
     }
 }
@@ -119,7 +119,7 @@ impl<P: Protocol> Sink<P> for Effects<P> {
     fn watched(&self) -> bool {
         self.watched
     }
-    fn spare(&mut self) -> Fields {
+    fn spare(&mut self) -> Box<Told> {
         self.spare.pop().unwrap_or_default()
     }
 }

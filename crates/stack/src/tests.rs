@@ -44,7 +44,7 @@ impl Bench {
 }
 
 fn events(effects: &[Effect<Stack>]) -> Vec<&Event> {
-    effects.iter().filter_map(|effect| if let Effect::Event(event) = effect { Some(event) } else { None }).collect()
+    effects.iter().filter_map(|effect| if let Effect::Event(event) = effect { Some(&**event) } else { None }).collect()
 }
 
 fn root() -> Cid {

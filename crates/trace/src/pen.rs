@@ -5,7 +5,7 @@
 use std::io;
 
 use peerglass_core::describe::Step;
-use peerglass_core::{Describe, Fields, Operation, Peer, Time};
+use peerglass_core::{Describe, Fields, Peer, Time, Told};
 
 use crate::{Capture, Described, Record, Recorder, What};
 
@@ -134,17 +134,17 @@ impl<R: Recorder> Pen<R> {
         self.write(time, peer, cause, what)
     }
 
-    /// Records a step, and gives the memory of its fields back.
-    pub fn note_step(&mut self, time: Time, peer: Peer, cause: Cause, operation: Operation, step: Step) -> Fields {
-        if self.is_off() {
-            return step.fields;
+    /// Records a step, and leaves no more than its memory.
+    pub fn note_step(&mut self, time: Time, peer: Peer, cause: Cause, told: &mut Told) {
+        if !self.is_off() {
+            let step = core::mem::replace(&mut told.step, Step::new(""));
+            let what = What::Step { operation: told.operation, step };
+            let record = Record { seq: self.next, time, peer, cause: cause.0.checked_sub(1), what };
+            self.recorder.record(&record);
+            self.next += 1;
+            told.step.fields = record.what.into_fields().unwrap_or_default();
         }
-        let record = Record { seq: self.next, time, peer, cause: cause.0.checked_sub(1), what: What::Step { operation, step } };
-        self.recorder.record(&record);
-        self.next += 1;
-        let mut fields = record.what.into_fields().unwrap_or_default();
-        fields.clear();
-        fields
+        told.step.fields.clear();
     }
 
     fn write(&mut self, time: Time, peer: Peer, cause: Cause, what: impl FnOnce(&mut Words) -> What) -> Cause {

@@ -87,8 +87,8 @@ impl Net {
                     *self.timers.entry(peer).or_default() += 1;
                     self.push(delay, peer, What::Timer(timer));
                 }
-                Effect::Event(event) => self.events.push((peer, event)),
-                Effect::Step { .. } => {}
+                Effect::Event(event) => self.events.push((peer, *event)),
+                Effect::Step(_) => {}
             }
         }
         result

@@ -15,9 +15,9 @@ impl Driver {
             Effect::Send { to, message: Message::Kad(message) } => self.send_kad(to, message, cause),
             Effect::Send { to, message: Message::Transfer(message) } => self.send_transfer(to, message, cause),
             Effect::Wake { delay, timer } => self.timers.set(now + delay, timer, cause),
-            Effect::Event(event) => self.emit(event, cause),
-            Effect::Step { operation, step } => {
-                self.log.step(now, cause, operation, step);
+            Effect::Event(event) => self.emit(*event, cause),
+            Effect::Step(mut told) => {
+                self.log.step(now, cause, &mut told);
             }
         }
     }

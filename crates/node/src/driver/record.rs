@@ -5,8 +5,7 @@
 
 use std::io;
 
-use peerglass_core::describe::Step;
-use peerglass_core::{Describe, Operation, Peer, Time};
+use peerglass_core::{Describe, Peer, Time, Told};
 use peerglass_trace::{Capture, Cause, Described, DropCause, Pen, Recorder, Totals, What, Words};
 use tokio::sync::mpsc;
 
@@ -43,8 +42,8 @@ impl Log {
         self.pen.note(time, ME, cause, what)
     }
 
-    pub(crate) fn step(&mut self, time: Time, cause: Cause, operation: Operation, step: Step) {
-        self.pen.note_step(time, ME, cause, operation, step);
+    pub(crate) fn step(&mut self, time: Time, cause: Cause, told: &mut Told) {
+        self.pen.note_step(time, ME, cause, told);
     }
 
     pub(crate) fn timer(&mut self, time: Time, cause: Cause, timer: &impl Describe) -> Cause {

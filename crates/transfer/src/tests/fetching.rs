@@ -61,7 +61,7 @@ impl Bench {
     }
 
     fn events(&self) -> Vec<Event> {
-        self.effects.iter().filter_map(|effect| if let Effect::Event(event) = effect { Some(event.clone()) } else { None }).collect()
+        self.effects.iter().filter_map(|effect| if let Effect::Event(event) = effect { Some((**event).clone()) } else { None }).collect()
     }
 
     /// What was wanted of whom: `B` a block, `H` word of it, `C` a cancel.
@@ -82,7 +82,7 @@ impl Bench {
     }
 
     fn steps(&self) -> Vec<&'static str> {
-        self.effects.iter().filter_map(|effect| if let Effect::Step { step, .. } = effect { Some(step.name) } else { None }).collect()
+        self.effects.iter().filter_map(|effect| if let Effect::Step(told) = effect { Some(told.step.name) } else { None }).collect()
     }
 }
 

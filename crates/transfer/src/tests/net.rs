@@ -171,8 +171,8 @@ impl Net {
         match effect {
             Effect::Send { to, message } => self.send(peer, to, message),
             Effect::Wake { delay, timer } => self.push(self.now + delay, peer, What::Timer(timer)),
-            Effect::Event(event) => self.on_event(peer, event),
-            Effect::Step { .. } => {}
+            Effect::Event(event) => self.on_event(peer, *event),
+            Effect::Step(_) => {}
         }
     }
 

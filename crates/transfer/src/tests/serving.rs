@@ -41,7 +41,18 @@ impl Bench {
     }
 
     fn lookups(&self) -> Vec<Cid> {
-        self.effects.iter().filter_map(|effect| if let Effect::Event(Event::Lookup { cid }) = effect { Some(*cid) } else { None }).collect()
+        self.effects
+            .iter()
+            .filter_map(|effect| {
+                if let Effect::Event(event) = effect
+                    && let Event::Lookup { cid } = **event
+                {
+                    Some(cid)
+                } else {
+                    None
+                }
+            })
+            .collect()
     }
 
     fn sent(&self) -> Vec<(Peer, &Message)> {
