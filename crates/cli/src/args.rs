@@ -11,6 +11,7 @@ use peerglass_lab::units::Span;
 use peerglass_trace::export::Format;
 use peerglass_trace::{By, Capture, Filter};
 
+use crate::commands::inspect::Followed;
 use crate::commands::trace::OperationName;
 
 /// Share files without a server, and see through the network that does it.
@@ -265,6 +266,9 @@ pub(crate) struct InspectArgs {
     /// Look at a running node instead, at the address of its control port (`--control`): how it stands; with --filter, --limit, --by or --as its records, from now on
     #[arg(long, value_name = "IP:PORT", conflicts_with_all = ["run", "why", "follow", "packet", "round_trips", "odd"])]
     pub(crate) live: Option<String>,
+    /// Only what had happened by this time of the run, such as '30 s'
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["live", "why", "follow", "packet", "round_trips", "odd"])]
+    pub(crate) at: Option<Span>,
     /// Only records that pass, such as 'type == FIND_NODE && time > 2s' (docs/filters.md)
     #[arg(short, long, value_name = "FILTER")]
     pub(crate) filter: Option<Filter>,
@@ -274,9 +278,9 @@ pub(crate) struct InspectArgs {
     /// Show what led to the record of this number, back to a command, timer or fault
     #[arg(long, value_name = "RECORD", conflicts_with_all = ["filter", "by", "follow", "format"])]
     pub(crate) why: Option<u64>,
-    /// Show the record of this number and all that it led to, at all peers
-    #[arg(long, value_name = "RECORD", conflicts_with_all = ["filter", "by", "format"])]
-    pub(crate) follow: Option<u64>,
+    /// Show the record of this number, or what began this operation (p12:kad#7), and all that it led to, at all peers
+    #[arg(long, value_name = "RECORD|OPERATION", conflicts_with_all = ["filter", "by", "format"])]
+    pub(crate) follow: Option<Followed>,
     /// Show the bytes of the message of this record, field by field; they are recorded with --capture wire
     #[arg(long, value_name = "RECORD", conflicts_with_all = ["filter", "by", "why", "follow", "format", "round_trips", "odd"])]
     pub(crate) packet: Option<u64>,

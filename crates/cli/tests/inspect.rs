@@ -53,7 +53,8 @@ fn the_topology_is_shown_at_any_time_and_written_for_other_tools() {
     // Links to peers that are down are drawn, and are none of the graph of those that are up.
     let nodes = json["nodes"].as_array().unwrap().iter();
     let down: Vec<&serde_json::Value> = nodes.filter(|node| node["up"] == false).map(|node| &node["id"]).collect();
-    let up = json["edges"].as_array().unwrap().iter().filter(|edge| !down.contains(&&edge["target"])).count();
+    let contacts = json["edges"].as_array().unwrap().iter().filter(|edge| edge["key"] == "contact");
+    let up = contacts.filter(|edge| !down.contains(&&edge["target"])).count();
     assert_eq!(Some(up as u64), end["contacts"]["links"].as_u64());
     home.run(&["topology", "run", "--as", "gexf", "-o", "run.gexf"]).fine();
     assert!(String::from_utf8(home.read("run.gexf")).unwrap().contains("<spell start="));
@@ -134,6 +135,18 @@ fn causes_round_trips_and_differences_are_told() {
     let after = home.run(&["inspect", "run", "--follow", first, "--limit", "5"]).fine();
     assert!(after.out.starts_with(&format!("#{first} ")) && after.out.lines().count() == 5 && after.err.contains("more than 5"), "{after:?}");
     home.run(&["inspect", "run", "--why", "999999999"]).fails(3, &["999999999"]);
+    // An operation is followed from what began it: a join from the command to join, on to what other peers did for it.
+    let join = home.run(&["inspect", "run", "--follow", "p7:kad#1", "--limit", "40"]).fine().out;
+    assert!(
+        join.lines().next().unwrap().contains(" command ") && join.contains(" kad#1 begin") && join.contains(" p7  ") && join.contains(" ← p7"),
+        "{join}"
+    );
+    home.run(&["inspect", "run", "--follow", "p7"]).fails(3, &["several"]);
+    home.run(&["inspect", "run", "--follow", "seven"]).fails(2, &["p12:kad#7", "number of a record"]);
+    let early = home.run(&["inspect", "run", "--at", "2 s", "--json"]).fine().json();
+    assert!(early["last_ns"].as_u64() <= Some(2_000_000_000) && early["records"].as_u64() > Some(100), "{early}");
+    let early = home.run(&["inspect", "run", "--at", "2 s", "--by", "kind", "--filter", "kind == sent || kind == step", "--json"]).fine().json();
+    assert_eq!(early["groups"].as_object().unwrap().len(), 2, "{early}");
 
     let trips = home.run(&["inspect", "run", "--round-trips", "--json"]).fine().json();
     let finds = trips["types"].as_array().unwrap().iter().find(|of| of["name"] == "kad FIND_NODE").expect("there are lookups");

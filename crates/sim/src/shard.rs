@@ -84,6 +84,7 @@ pub(crate) struct Effects<P: Protocol> {
     pub(crate) list: Vec<Effect<P>>,
     watched: bool,
     /// Memory of earlier steps.
+    #[allow(clippy::vec_box, reason = "it is the boxes that are used again")]
     spare: Vec<Box<Told>>,
 }
 

@@ -106,7 +106,7 @@ fn list(found: &[OperationAt], output: Output) {
 }
 
 /// The operations that are meant, from the index of a run or from the records themselves.
-fn operations(recorded: &Recorded, wanted: &OperationName) -> Result<Vec<OperationAt>, Failure> {
+pub(crate) fn operations(recorded: &Recorded, wanted: &OperationName) -> Result<Vec<OperationAt>, Failure> {
     match recorded {
         Recorded::Run(run) => {
             run.operations(wanted.protocol.as_deref(), wanted.peer, wanted.number).while_doing(|| "read the index of operations".to_owned())

@@ -1,8 +1,11 @@
 //! What a record led to, and what led to it.
 
+use std::str::FromStr;
+
 use peerglass_trace::Row;
 use peerglass_trace::follow::{self, End, Follow, Until};
 
+use crate::commands::trace::{OperationName, operations};
 use crate::failure::{Code, Failure};
 use crate::output::{Output, count};
 use crate::recording::{Recorded, filter};
@@ -10,8 +13,46 @@ use crate::recording::{Recorded, filter};
 /// Records that are shown when nobody asked for more.
 const SHOWN: usize = 1000;
 
+/// What is followed: a record, or what began an operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Followed {
+    /// The record of this number.
+    Record(u64),
+    /// The operation of this name.
+    Operation(OperationName),
+}
+
+impl FromStr for Followed {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            Ok(seq) => Ok(Followed::Record(seq)),
+            Err(_) => text.parse().map(Followed::Operation).map_err(|why: String| format!("{why}; or the number of a record")),
+        }
+    }
+}
+
+impl Followed {
+    /// The record to begin with: of an operation that from which its first step came, a command, a message or a timer.
+    fn first(&self, recorded: &Recorded) -> Result<u64, Failure> {
+        let name = match self {
+            Followed::Record(seq) => return Ok(*seq),
+            Followed::Operation(name) => name,
+        };
+        let found = operations(recorded, name)?;
+        let [only] = &found[..] else {
+            let why = if found.is_empty() { "no step of it was recorded" } else { "these are several: name one, as in p12:kad#7" };
+            return Err(Failure::new(Code::NotFound, "follow the operation", format!("{why}; `peerglass trace RUN` lists what there is")));
+        };
+        let begin = row(recorded, only.first)?.ok_or_else(|| missing(only.first))?;
+        Ok(begin.cause.unwrap_or(begin.seq))
+    }
+}
+
 /// Shows a record and all that it led to.
-pub(super) fn after(recorded: &Recorded, seq: u64, limit: Option<usize>, output: Output) -> Result<(), Failure> {
+pub(super) fn after(recorded: &Recorded, followed: &Followed, limit: Option<usize>, output: Output) -> Result<(), Failure> {
+    let seq = followed.first(recorded)?;
     let mut follow = Follow::everything_after(seq).at_most(limit.unwrap_or(SHOWN));
     for row in recorded.rows(filter(&format!("seq >= {seq}")).as_ref())? {
         let row = row?;

@@ -11,15 +11,18 @@ use std::io::{self, BufWriter};
 use std::path::Path;
 
 use peerglass_archive::State;
+use peerglass_lab::units::Span;
 use peerglass_trace::export::{self, ExportError, Format, Options};
 use peerglass_trace::{By, Filter, Tallies, Tally};
 use serde::Serialize;
 
 use crate::args::InspectArgs;
+
 use crate::failure::{Failure, While};
 use crate::live::LiveNode;
 use crate::output::{Output, count};
 use crate::recording::Recorded;
+pub(crate) use causes::Followed;
 
 /// Lines of a table that nobody asked to be longer.
 const LINES: usize = 100;
@@ -32,12 +35,13 @@ pub(crate) fn run(args: &InspectArgs, output: Output) -> Result<(), Failure> {
         Some(address) => Recorded::Live(LiveNode::open(address)?),
         None => Recorded::open(path)?,
     };
-    let filter = args.filter.as_ref();
+    let until = args.at.map(|at| before(args.filter.as_ref(), at)).transpose()?;
+    let filter = until.as_ref().or(args.filter.as_ref());
     if let Some(seq) = args.why {
         return causes::before(&recorded, seq, output);
     }
-    if let Some(seq) = args.follow {
-        return causes::after(&recorded, seq, args.limit, output);
+    if let Some(followed) = &args.follow {
+        return causes::after(&recorded, followed, args.limit, output);
     }
     if let Some(seq) = args.packet {
         return packet::show(&recorded, seq, output);
@@ -54,19 +58,24 @@ pub(crate) fn run(args: &InspectArgs, output: Output) -> Result<(), Failure> {
         return Ok(());
     }
     match args.format {
-        Some(format) => export(&recorded, format, args, output),
-        None if filter.is_none() && args.limit.is_none() => match &recorded {
+        Some(format) => export(&recorded, format, filter, args, output),
+        None if args.filter.is_none() && args.limit.is_none() => match &recorded {
             Recorded::Live(live) => standing::show(live, output),
-            _ => overview(&recorded, path, output),
+            _ => overview(&recorded, path, filter, output),
         },
-        None if output.json => export(&recorded, Format::JsonLines, args, output),
+        None if output.json => export(&recorded, Format::JsonLines, filter, args, output),
         None => list(&recorded, filter, args.limit, output),
     }
 }
 
+/// What passes, and had happened by this time.
+fn before(filter: Option<&Filter>, at: Span) -> Result<Filter, Failure> {
+    let passes = filter.map_or_else(String::new, |filter| format!("({filter}) && "));
+    format!("{passes}time <= {}ns", at.0.as_nanos()).parse().blaming_input(|| "use the filter and the time together".to_owned())
+}
+
 /// Records in the format of another program.
-fn export(recorded: &Recorded, format: Format, args: &InspectArgs, output: Output) -> Result<(), Failure> {
-    let filter = args.filter.as_ref();
+fn export(recorded: &Recorded, format: Format, filter: Option<&Filter>, args: &InspectArgs, output: Output) -> Result<(), Failure> {
     let options = Options { limit: args.limit.map(|limit| limit as u64), steps: args.steps };
     // Where a record is shown in the light of others, all have to be seen.
     let rows = recorded.rows(filter.filter(|_| !format.looks_around()))?.map(|row| row.map_err(|failure| failure.to_string()));
@@ -160,9 +169,9 @@ struct Overview {
     types: Counted,
 }
 
-fn overview(recorded: &Recorded, path: &Path, output: Output) -> Result<(), Failure> {
+fn overview(recorded: &Recorded, path: &Path, filter: Option<&Filter>, output: Output) -> Result<(), Failure> {
     let (mut types, mut records, mut first, mut last) = (Tallies::new(By::Type), 0, None, 0);
-    recorded.each(None, |row| {
+    recorded.each(filter, |row| {
         records += 1;
         last = row.time().as_nanos();
         first = first.or(Some(last));
