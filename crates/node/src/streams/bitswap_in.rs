@@ -81,8 +81,9 @@ async fn handle(frame: Frame, link: &Link, disk: &Arc<Disk>) -> Result<(), Gone>
         Ok(wire) => wire,
         Err(error) => return complain(link, error).await,
     };
-    // The data of blocks is in the store, if anywhere.
-    let data = wire.blocks.first().map(|block| block.data.as_ptr() as usize - body.as_ptr() as usize);
+    // The data of blocks is in the store, if anywhere. That of an empty block is nowhere in the frame.
+    let first = wire.blocks.iter().find(|block| !block.data.is_empty());
+    let data = first.and_then(|block| (block.data.as_ptr() as usize).checked_sub(body.as_ptr() as usize));
     let arrived = link.arrived(&body, data.unwrap_or(body.len()));
     drop(body);
     let mut named = Vec::new();
